@@ -1,0 +1,1 @@
+"""Numbers only: laws, fits, intervals, regimes. Knows no log, no notebook, no screen."""

@@ -1,0 +1,147 @@
+"""What fits and regimes return: frozen values that say how far they can be trusted.
+
+This module imports nothing heavy, so screens and reports can speak of fits without numpy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+Interval = tuple[float, float]
+
+
+class FitStatus(Enum):
+    """How a fit ended."""
+
+    CONVERGED = "converged"
+    AT_BOUND = "at-bound"
+    """Best value on a bound; `Fit.bound` names the parameters."""
+    NOT_CONVERGED = "not-converged"
+    """Never shown as a result."""
+    UNIDENTIFIED = "unidentified"
+    """The points do not determine the parameters; predictions inside the hull stand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """A warning with its stable code (science.md section 10) and its sentence."""
+
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why there is no number, and what would settle it."""
+
+    code: str
+    text: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A law fitted to rungs. Values in the rungs' own loss unit, N and D as given."""
+
+    law: str
+    equation: str
+    status: FitStatus
+    n: int
+    k: int
+    params: dict[str, float]
+    """By their paper names, full precision."""
+    intervals: dict[str, Interval]
+    """95 %, by the same names; absent where no interval can be stood behind (a bound, unidentified)."""
+    interval_method: str
+    """`delta-t` or why there is none."""
+    objective: str
+    """`least-squares-log` or `huber:0.001`."""
+    objective_value: float
+    """Sum over the points, not the mean."""
+    rms_log: float
+    max_resid_log: float
+    aicc: float | None
+    """None where n - k' - 1 <= 0."""
+    residuals: tuple[float, ...]
+    """ln L observed - ln L fitted, in the order of the points."""
+    starts: int
+    starts_at_best: int
+    distinct_optima: int
+    tolerance: float
+    condition: float
+    """Of the column-normalised centred Jacobian at the fit."""
+    corr: float
+    """Between ln N and ln D of the points."""
+    bound: tuple[str, ...] = ()
+    warnings: tuple[Warned, ...] = ()
+    handle: Any = field(default=None, repr=False, compare=False)
+    """What `scaling.predict` needs: centred parameters, covariance. Not for others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gains:
+    """Finite gains of one form or of the pool at one (N, D), in the loss unit: medians, 90 % intervals."""
+
+    g_tokens: float
+    """L(N, D) - L(N, 2D)."""
+    g_tokens_interval: Interval
+    g_params: float
+    """L(N, D) - L(2N, D)."""
+    g_params_interval: Interval
+    p_data: float
+    """P(rho > 1.5), rho = g_tokens / g_params."""
+    p_balanced: float
+    p_model: float
+    """P(rho < 1/1.5)."""
+    margin: float
+    """Median of ln rho."""
+    label: str
+    """data-limited, model-limited, balanced or inconclusive (no probability reaches .8)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Regime:
+    """What limits a run at (N, D)."""
+
+    label: str
+    """data-limited, model-limited, balanced, under-trained or inconclusive."""
+    N: float
+    D: float
+    pooled: Gains | None
+    by_form: dict[str, Gains]
+    data_share: float | None
+    """s_D of the Kaplan form fitted to this ladder."""
+    elasticity_N: float | None
+    """-dlnL/dlnN of the preferred law."""
+    elasticity_D: float | None
+    form_dependent: bool
+    repeat_limited: bool = False
+    refused: Refusal | None = None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Every law fitted to the same rungs, and which may be pooled."""
+
+    fits: dict[str, Fit]
+    """Least-squares log fits by law name; those that could be made."""
+    refused: dict[str, Refusal]
+    admitted: tuple[str, ...]
+    """Pooled for forecasts and regimes (science.md 4.2)."""
+    left_out_of_pool: dict[str, str]
+    """Law name to the reason it is not pooled."""
+    preferred: str | None
+    """Admitted law of least AICc."""
+    preferred_by_holdout: str | None
+    holdout: dict[str, tuple[float, float]]
+    """Law name to (rms, worst) log error on the largest N when fitted without it."""
+    seed_sd: float
+    seed_sd_source: str
+    """`12 runs in 5 repeats` or `default`."""
+    gate: Refusal | None
+    """Why no regime can be given, or None."""
+    warnings: tuple[Warned, ...]
+    digest: str
+    """sha256 of the rows N, D, L to 12 digits, sorted: seeds everything random."""

@@ -1,0 +1,31 @@
+"""Untrusted text made safe at the boundary.
+
+Run names, configuration values and log lines come from files anyone may have written. What passes
+`clean` holds no control character, no escape sequence and no bidirectional override, so it can be
+printed to a terminal, stored and exported. Rich markup is plain text and stays as it is: screens and
+reports print names as literal text, never as markup.
+"""
+
+import re
+
+_ESCAPES = re.compile(
+    r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?"  # OSC: titles, links, clipboard
+    r"|\x1b[P^_X][^\x1b]*(?:\x1b\\)?"  # DCS, PM, APC, SOS strings
+    r"|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"  # CSI: colours, cursor
+    r"|\x1b[ -/]*[0-~]?"  # two-byte escapes
+)
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]+")
+
+
+def strip_escapes(line: str) -> str:
+    """The line without terminal escape sequences; other characters stay."""
+    if "\x1b" not in line and "\x9b" not in line:
+        return line
+    return _ESCAPES.sub("", line)
+
+
+def clean(text: str, limit: int = 200) -> str:
+    """One printable line of at most `limit` characters; what was cut is marked with an ellipsis."""
+    flat = _CONTROLS.sub(" ", strip_escapes(text)).strip()
+    flat = flat.encode("utf-8", "replace").decode("utf-8")  # lone surrogates of undecodable file names
+    return flat if len(flat) <= limit else flat[: limit - 1] + "…"
