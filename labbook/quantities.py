@@ -56,3 +56,17 @@ def format_duration(seconds: float | None) -> str:
 def flops(n_params: float, tokens: float) -> float:
     """Training FLOP by C = 6ND (Kaplan et al. 2020, section 2.1; no attention term)."""
     return 6.0 * n_params * tokens
+
+
+def in_nats(unit: str, bytes_per_token: float | None) -> tuple[str, float]:
+    """(unit, factor) a loss in `unit` is brought to: nats per token where that is possible.
+
+    Per byte and per token convert only through the bytes of a token; without them a loss per byte stays so.
+    """
+    per = unit.partition("/")[2]
+    if per not in ("token", "byte"):
+        return unit, 1.0
+    factor = math.log(2) if unit.startswith("bits/") else 1.0
+    if per == "byte" and bytes_per_token:
+        return "nats/token", factor * bytes_per_token
+    return f"nats/{per}", factor

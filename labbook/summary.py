@@ -80,7 +80,8 @@ class SeriesInfo:
     name: str
     points: int
     """In file order, before repeats are removed."""
-    distinct_steps: int
+    distinct_steps: int | None
+    """None where it was not counted."""
     first_step: float | None
     last_step: float | None
     first_value: float | None
@@ -249,6 +250,38 @@ class Progress:
     bytes_done: int
     bytes_total: int
     current: str
+
+
+@dataclass(frozen=True, slots=True)
+class IngestReport:
+    """What one reading pass did."""
+
+    read: tuple[tuple[str, str, int], ...]
+    """(path, format, new points) of every source with something new."""
+    unchanged: int
+    """Sources that had nothing new."""
+    skipped: tuple[tuple[str, str], ...]
+    """(path, reason) of what is no log."""
+    failed: tuple[tuple[str, str], ...]
+    """(path, reason) of what looks like a log and could not be read."""
+    issues: tuple[tuple[str, str, str, str, int], ...]
+    """(path, code, place, text, count) of bad lines that were survived."""
+    runs: tuple[str, ...]
+    """Ids of the runs the paths hold, read now or before."""
+    points: int
+    seconds: float
+    interrupted: bool = False
+
+    @property
+    def nothing_read(self) -> bool:
+        """True where the paths hold no log that could be read."""
+        return not self.read and not self.unchanged
+
+    def why_nothing(self) -> str:
+        """The reason to show when nothing was read."""
+        for path, reason in (*self.failed, *self.skipped):
+            return f"{path}: {reason}"
+        return "there is no file in it; logs are read as they are written by the trainer"
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,9 @@ class Fit:
     """Between ln N and ln D of the points."""
     bound: tuple[str, ...] = ()
     warnings: tuple[Warned, ...] = ()
+    derived: dict[str, float] = field(default_factory=dict)
+    """What follows from the parameters: `a`, the exponent of N in C at the compute optimum. Its interval stands
+    in `intervals` under the same name."""
     handle: Any = field(default=None, repr=False, compare=False)
     """What `scaling.predict` needs: centred parameters, covariance. Not for others."""
 
@@ -119,6 +122,8 @@ class Regime:
     form_dependent: bool
     repeat_limited: bool = False
     refused: Refusal | None = None
+    remaining_drop: float | None = None
+    """Of an unfinished run: its loss now less the pool's prediction at its horizon, in the loss unit."""
 
 
 @dataclass(frozen=True)

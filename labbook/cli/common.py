@@ -1,0 +1,157 @@
+"""What the commands share: opening the notebook, reading paths that stand where a run may stand, output."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from labbook.errors import Exit, NotFoundError
+from labbook.filter import parse_filter
+from labbook.selection import find_ladder, find_runs
+from labbook.summary import Progress, RunView, Summary
+
+if TYPE_CHECKING:
+    from labbook.workbook import IngestReport, Workbook
+
+MAX_TEXT_WIDTH = 160
+
+
+def open_workbook(args: argparse.Namespace, roots: Sequence[Path] = (), *, memory: bool = False) -> Workbook:
+    """The notebook of this command line, and the walk over it.
+
+    Raises NotebookError where it cannot be opened; a notebook that cannot be written is worked on in memory.
+    """
+    from labbook.store import Notebook
+    from labbook.workbook import Workbook
+
+    notebook = Notebook.open(":memory:" if memory else args.notebook, fallback_memory=True)
+    if notebook.note:
+        say(args, notebook.note)
+    return Workbook(notebook, roots=roots)
+
+
+def say(args: argparse.Namespace, line: str) -> None:
+    """One line of words on stderr, unless --quiet."""
+    if not args.quiet:
+        sys.stderr.write(f"labbook: {line}\n")
+
+
+def existing_paths(words: Sequence[str]) -> list[Path]:
+    """The words that name something on disk."""
+    return [Path(w).expanduser() for w in words if w and Path(w).expanduser().exists()]
+
+
+def required_paths(words: Sequence[str]) -> list[Path]:
+    """Every word as a path.
+
+    Raises NotFoundError for one that does not exist.
+    """
+    paths = [Path(w).expanduser() for w in words]
+    for path in paths:
+        if not path.exists() and not path.is_symlink():
+            raise NotFoundError(
+                f"no such file or folder: {path}", "a run is named by id or name, see: labbook runs"
+            )
+    return paths
+
+
+def read_paths(args: argparse.Namespace, book: Workbook, paths: Sequence[Path]) -> IngestReport:
+    """Read the paths into the notebook, with a progress line on a terminal."""
+    bar = ProgressLine(not args.quiet and sys.stderr.isatty())
+    try:
+        return book.ingest(paths, progress=bar.show)
+    finally:
+        bar.clear()
+
+
+class ProgressLine:
+    """One line on stderr with how far a long read is; nothing for a short one or without a terminal."""
+
+    def __init__(self, wanted: bool) -> None:
+        self.wanted = wanted
+        self.started = time.monotonic()
+        self.drawn = 0.0
+
+    def show(self, p: Progress) -> None:
+        """Draw the line again, at most ten times a second."""
+        now = time.monotonic()
+        if not self.wanted or now - self.started < 0.5 or now - self.drawn < 0.1:
+            return
+        self.drawn = now
+        rate = p.bytes_done / max(now - self.started, 1e-9)
+        left = (p.bytes_total - p.bytes_done) / rate if rate else 0.0
+        text = f"reading {p.done}/{p.total} files, {rate / 1e6:.1f} MB/s, {left:.0f} s left"
+        sys.stderr.write(f"\r\x1b[K{text}")
+        sys.stderr.flush()
+
+    def clear(self) -> None:
+        """Take the line away."""
+        if self.drawn:
+            sys.stderr.write("\r\x1b[K")
+
+
+def text_width(args: argparse.Namespace) -> int:
+    """Columns for text: --width, else the terminal's, else 78."""
+    if args.width:
+        return max(40, int(args.width))
+    if not sys.stdout.isatty():
+        return 78
+    return max(40, min(MAX_TEXT_WIDTH, shutil.get_terminal_size((80, 24)).columns - 2))
+
+
+def wants_color(args: argparse.Namespace) -> bool:
+    """Colour on a terminal that has it and nobody forbade it."""
+    dumb = os.environ.get("TERM", "") in ("", "dumb")
+    return sys.stdout.isatty() and not (args.no_color or os.environ.get("NO_COLOR") or dumb)
+
+
+def ascii_only() -> bool:
+    """True where the locale's encoding cannot print the signs we draw with."""
+    encoding = sys.stdout.encoding or "ascii"
+    try:
+        "⠿●–×│".encode(encoding)
+    except (UnicodeEncodeError, LookupError):
+        return True
+    return False
+
+
+def emit(text: str) -> None:
+    """Text to stdout, with what the locale cannot print replaced."""
+    encoding = sys.stdout.encoding or "ascii"
+    sys.stdout.write(text.encode(encoding, "replace").decode(encoding) + "\n")
+
+
+def chosen_runs(summary: Summary, words: Sequence[str]) -> tuple[RunView, ...]:
+    """Runs the words mean: a run, a ladder, a path, a glob, else a filter.
+
+    Raises NotFoundError where nothing answers.
+    """
+    if not words:
+        return summary.runs
+    runs: dict[str, RunView] = {}
+    for word in words:
+        for run in find_runs(summary, word):
+            runs[run.run_id] = run
+    if runs:
+        return tuple(run for run in summary.runs if run.run_id in runs)
+    filtered = parse_filter(" ".join(words)).select(summary.runs)
+    if not filtered:
+        raise NotFoundError(f"no run matches {' '.join(words)!r}", "see: labbook runs")
+    return filtered
+
+
+def worst(runs: Sequence[RunView]) -> Exit:
+    """Exit code of a board: 2 for anything critical, 1 for a warning, else 0."""
+    severities = {flag.severity for run in runs for flag in run.flags if flag.cleared_step is None}
+    if "crit" in severities or any(run.state in ("nan", "diverged", "stalled", "failed") for run in runs):
+        return Exit.FAILED
+    return Exit.ATTENTION if "warn" in severities else Exit.OK
+
+
+__all__ = ["find_ladder"]

@@ -1,0 +1,38 @@
+"""The real sample ladder that ships with labbook, in a throw-away notebook.
+
+34 runs of byte-level language models by four trainers. With a terminal it opens the app; --plain (or no
+terminal) prints the board, the ladder, the laws, a log-log plot and the verdicts. Nothing is left behind.
+"""
+
+import argparse
+
+from labbook.cli.common import emit, open_workbook, read_paths, text_width, wants_color
+from labbook.cli.fit import ladder_report
+from labbook.resources import resource_dir
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Only --plain."""
+    parser.add_argument("--plain", action="store_true", help="print everything as text, then exit")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Show the sample ladder."""
+    from labbook.tui.terminal import can_draw
+
+    root = resource_dir("sample_runs")
+    with open_workbook(args, [root], memory=True) as book:
+        if not args.plain and can_draw():
+            from labbook.tui import run as run_app
+
+            return run_app(book, scope="the sample ladder")
+        from labbook.report.board import board
+
+        read_paths(args, book, [root])
+        summary = book.summary()
+        width, color = text_width(args), wants_color(args)
+        emit(board(summary, width=width, color=color))
+        for view in summary.ladders:
+            emit("")
+            emit(ladder_report(view, width))
+    return 0

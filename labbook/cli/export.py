@@ -1,0 +1,93 @@
+"""Write the report with its receipts: runs, method, versions, and the command that redoes it.
+
+WHAT is a ladder, a run or a path (read first); without it, everything. To standard output without -o.
+"""
+
+import argparse
+import shlex
+import sys
+import time
+from pathlib import Path
+
+from labbook.cli.common import emit, existing_paths, open_workbook, read_paths, say
+from labbook.errors import LabbookError, NotFoundError, UsageError
+from labbook.selection import find_ladder, find_runs
+from labbook.summary import LadderView, Summary
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """What, as what, and where to."""
+    parser.add_argument("what", nargs="?", metavar="WHAT", help="ladder, run or path; everything without it")
+    parser.add_argument("--to", default="md", metavar="FORMAT", help="md (Markdown)")
+    parser.add_argument("-o", "--output", metavar="FILE", help="write to FILE")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the report."""
+    from labbook.report import EXPORTS
+
+    exports = {e.name: e for e in EXPORTS}
+    if args.to not in exports:
+        raise UsageError(f"no export format {args.to!r}", f"known: {', '.join(exports)}")
+    paths = existing_paths([args.what or ""])
+    with open_workbook(args, paths) as book:
+        if paths:
+            read_paths(args, book, paths)
+        summary = book.summary()
+    if not summary.runs:
+        raise NotFoundError("the notebook holds no run", "read some first: labbook ingest PATH")
+    ladder, run_id = chosen(summary, args.what)
+    text = exports[args.to].write(
+        summary, ladder, run_id, plot=markdown_plot, command=command_line(), made_at=time.time()
+    )
+    if args.output is None:
+        emit(text.rstrip("\n"))
+        return 0
+    write_file(Path(args.output).expanduser(), text)
+    say(args, f"wrote {args.output}")
+    return 0
+
+
+def chosen(summary: Summary, what: str | None) -> tuple[str | None, str | None]:
+    """(ladder key, run id) the word means; both None for everything.
+
+    Raises NotFoundError where nothing answers.
+    """
+    if what is None:
+        return None, None
+    runs = find_runs(summary, what)
+    keys = {r.ladder for r in runs}
+    if len(runs) == 1:
+        return None, runs[0].run_id
+    if runs and None not in keys and len(keys) == 1:
+        return next(iter(keys)), None
+    if runs:
+        return None, None
+    return find_ladder(summary, what).key, None
+
+
+def markdown_plot(view: LadderView) -> list[str]:
+    """The ladder's plot as plain text."""
+    from labbook.report.ladderplot import ladder_plot
+
+    return ladder_plot(view, 78, 22, color=False, ascii=False)
+
+
+def command_line() -> str:
+    """The command that made this report, as it can be typed again."""
+    return shlex.join(["labbook", *sys.argv[1:]])
+
+
+def write_file(path: Path, text: str) -> None:
+    """Replace the file in one step.
+
+    Raises LabbookError where it cannot be written.
+    """
+    part = path.with_name(path.name + ".part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        raise LabbookError(
+            f"cannot write {path}: {error.strerror or error}", "choose another file with -o"
+        ) from error

@@ -1,0 +1,93 @@
+"""Fit the laws to a ladder: parameters with intervals, comparison of the forms, regimes, a log-log plot.
+
+LADDER is a key (see `labbook ladders`), the start of one, or a path that is read first. All laws are fitted
+to the same rungs by least squares in log loss and compared by AICc and by hold-out of the largest size.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+
+from labbook.cli.common import (
+    ascii_only,
+    emit,
+    existing_paths,
+    open_workbook,
+    read_paths,
+    text_width,
+    wants_color,
+)
+from labbook.errors import Exit, FitError
+from labbook.filter import parse_filter
+from labbook.selection import find_ladder
+from labbook.summary import LadderView
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """A ladder and how to read it."""
+    parser.add_argument("ladder", nargs="?", metavar="LADDER", help="key, start of a key, or a path to read")
+    parser.add_argument("--law", metavar="LAW", help="show this law instead of the preferred one")
+    parser.add_argument("--runs", metavar="FILTER", help="only runs that match these words")
+    parser.add_argument("--reading", choices=("unique", "seen"), help="D as unique tokens or as tokens seen")
+    parser.add_argument("--no-plot", action="store_true", help="no plot")
+    parser.add_argument("--json", action="store_true", help="the fit as JSON, full precision")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the fit."""
+    from labbook.report.json import dumps, fit_json
+
+    law = _known_law(args.law)
+    paths = existing_paths([args.ladder or ""])
+    with open_workbook(args, paths) as book:
+        if paths:
+            read_paths(args, book, paths)
+        summary = book.summary(reading=args.reading, only=parse_filter(args.runs) if args.runs else None)
+    view = _with_law(find_ladder(summary, args.ladder), law)
+    if args.json:
+        emit(dumps(fit_json(view)))
+    else:
+        emit(ladder_report(view, text_width(args), plot=not args.no_plot, color=wants_color(args)))
+    if view.comparison is None or not view.comparison.fits:
+        refusal = view.refused
+        raise FitError(refusal.text if refusal else "no law could be fitted", refusal.remedy if refusal else "")
+    return int(Exit.OK)
+
+
+def _known_law(name: str | None) -> str | None:
+    """The law's name, checked before anything is read.
+
+    Raises NotFoundError listing the known laws.
+    """
+    if name is None:
+        return None
+    from labbook.scaling.laws import law_by_name
+
+    return law_by_name(name).name
+
+
+def _with_law(view: LadderView, law: str | None) -> LadderView:
+    """The view with another law in front.
+
+    Raises FitError where that law is refused on this ladder.
+    """
+    if law is None or view.comparison is None:
+        return view
+    if law not in view.comparison.fits:
+        refusal = view.comparison.refused[law]
+        raise FitError(f"{law}: {refusal.text}", refusal.remedy)
+    return replace(view, comparison=replace(view.comparison, preferred=law))
+
+
+def ladder_report(view: LadderView, width: int, *, plot: bool = True, color: bool = False) -> str:
+    """Ladder, plot, laws and verdicts as text."""
+    from labbook.report.ladder import ladder_text, laws_text
+
+    parts = [ladder_text(view, width)]
+    if plot:
+        from labbook.report.ladderplot import ladder_plot
+
+        parts.append("\n".join(ladder_plot(view, min(width, 100), 24, color=color, ascii=ascii_only())))
+    parts.append(laws_text(view, width))
+    return "\n\n".join(part for part in parts if part)

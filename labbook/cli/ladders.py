@@ -1,0 +1,31 @@
+"""How the runs line up in scaling ladders: the recipe, the rungs, and why each other run is left out."""
+
+import argparse
+
+from labbook.cli.common import emit, existing_paths, open_workbook, read_paths, text_width
+from labbook.selection import find_ladder
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """All ladders, or one in full."""
+    parser.add_argument("ladder", nargs="?", metavar="LADDER", help="key, start of a key, or a path to read")
+    parser.add_argument("--json", action="store_true", help="the ladders as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the table of ladders, or one ladder."""
+    from labbook.report.json import dumps, ladders_json
+    from labbook.report.ladder import ladder_text, ladders_table
+
+    paths = existing_paths([args.ladder or ""])
+    with open_workbook(args, paths) as book:
+        if paths:
+            read_paths(args, book, paths)
+        summary = book.summary()
+    if args.json:
+        emit(dumps(ladders_json(summary)))
+    elif args.ladder:
+        emit(ladder_text(find_ladder(summary, args.ladder), text_width(args)))
+    else:
+        emit(ladders_table(summary, text_width(args)))
+    return 0

@@ -1,0 +1,46 @@
+"""Table of the runs in the notebook.
+
+FILTER is words: each must occur in a run's name, id, path, ladder, format, state, flags or regime; -word
+must not. A path is read first.
+"""
+
+import argparse
+
+from labbook.cli.common import (
+    chosen_runs,
+    emit,
+    existing_paths,
+    open_workbook,
+    read_paths,
+    text_width,
+    wants_color,
+)
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """A filter or paths."""
+    parser.add_argument(
+        "filter", nargs="*", metavar="FILTER", help="words, a ladder, a glob, or a path to read"
+    )
+    parser.add_argument("--json", action="store_true", help="the runs as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the table."""
+    from dataclasses import replace
+
+    from labbook.report.board import runs_table
+    from labbook.report.json import dumps, runs_json
+
+    paths = existing_paths(args.filter)
+    with open_workbook(args, paths) as book:
+        if paths:
+            read_paths(args, book, paths)
+        summary = book.summary()
+    summary = replace(summary, runs=chosen_runs(summary, args.filter))
+    emit(
+        dumps(runs_json(summary))
+        if args.json
+        else runs_table(summary, width=text_width(args), color=wants_color(args))
+    )
+    return 0

@@ -1,0 +1,29 @@
+"""Explain one file: which format, how sure, which lines say so, what each figure was taken to be.
+
+Exit code 0 when the file is a log labbook reads, 1 when it is not.
+"""
+
+import argparse
+
+from labbook.cli.common import emit, required_paths, text_width
+from labbook.errors import Exit, UsageError
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """One file."""
+    parser.add_argument("file", metavar="FILE")
+    parser.add_argument("--json", action="store_true", help="the explanation as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Explain the file."""
+    from labbook.logs.sniff import sniff
+    from labbook.report.json import dumps, sniff_json
+    from labbook.report.reading import sniff_text
+
+    path = required_paths([args.file])[0]
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder", f"labbook ingest {path} --dry-run lists what is in it")
+    report = sniff(path)
+    emit(dumps(sniff_json(report)) if args.json else sniff_text(report, text_width(args)))
+    return int(Exit.OK if report.format else Exit.ATTENTION)

@@ -1,0 +1,304 @@
+"""The runs of one recipe to a ladder: which of them are rungs, and why the others are not."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from labbook.recipe import Candidate, group, known_fields, ladder_keys
+from labbook.scaling.values import Warned
+from labbook.summary import Level
+
+N_KINDS = ("n_non_embedding", "n_total", "n_active", "n_other")
+SAME = 0.01
+"""Relative difference below which two N, two D or two learning rates are the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """One finished run reduced to the point a law is fitted to."""
+
+    run_id: str
+    name: str
+    N: float
+    D: float
+    """By the ladder's D reading."""
+    C: float
+    """6 N x tokens seen: what training cost, whatever D means."""
+    loss: float
+    level: Level
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A run of the recipe that is no rung, and why."""
+
+    run_id: str
+    name: str
+    code: str
+    reason: str
+    N: float | None
+    D: float | None
+    loss: float | None
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """The runs of one recipe, and the rungs among them under one reading of D."""
+
+    key: str
+    name: str
+    recipe: tuple[tuple[str, str], ...]
+    reasons: tuple[str, ...]
+    n_kind: str
+    d_reading: str
+    d_reason: str
+    loss_rule: str
+    loss_unit: str
+    rungs: tuple[Rung, ...]
+    repeats: tuple[tuple[int, ...], ...]
+    """Indices into `rungs` of runs with the same N, D and learning rate."""
+    left_out: tuple[Skipped, ...]
+    variants: tuple[Rung, ...]
+    """What the left-out learning-rate variants would be as rungs."""
+    warnings: tuple[Warned, ...]
+    members: tuple[Candidate, ...] = field(repr=False)
+
+
+def ladders(candidates: Iterable[Candidate], *, reading: str | None = None) -> list[Ladder]:
+    """The ladders among the runs, by key; `reading` forces `unique` or `seen`."""
+    groups = group(candidates)
+    keys = ladder_keys(groups)
+    return sorted(
+        (build(key, g, reading=reading) for key, g in zip(keys, groups, strict=True)),
+        key=lambda ladder: (-len(ladder.rungs), ladder.key),
+    )
+
+
+def build(key: str, members: Sequence[Candidate], *, reading: str | None = None) -> Ladder:
+    """A ladder of one group: its readings chosen, its rungs taken, every other run left out with a reason."""
+    recipe = known_fields(members)
+    n_kind = choose_n_kind(members)
+    d_reading, d_reason = choose_reading(members, n_kind)
+    if reading is not None and reading != d_reading:
+        d_reading, d_reason = reading, "asked for"
+    loss_rule = "min_val" if d_reading == "unique" else "last"
+    points, left_out = _points(members, n_kind, d_reading)
+    rungs, variants = _best_of_sweeps(points, {m.run_id: m for m in members})
+    left_out += [_as_variant(rung, best) for rung, best in variants]
+    rungs = sorted(rungs, key=lambda r: (r.N, r.D, r.name, r.run_id))
+    return Ladder(
+        key=key,
+        name=recipe.get("recipe") or recipe.get("dataset") or key,
+        recipe=tuple(recipe.items()),
+        reasons=_reasons(members, recipe),
+        n_kind=n_kind,
+        d_reading=d_reading,
+        d_reason=d_reason,
+        loss_rule=loss_rule,
+        loss_unit=recipe.get("unit", "nats/token"),
+        rungs=tuple(rungs),
+        repeats=_repeats(rungs),
+        left_out=tuple(sorted(left_out, key=lambda s: (s.code, s.name, s.run_id))),
+        variants=tuple(rung for rung, _ in variants),
+        warnings=_warnings(members, rungs, n_kind, d_reading),
+        members=tuple(members),
+    )
+
+
+def choose_n_kind(members: Sequence[Candidate]) -> str:
+    """The kind of N most runs state; without embeddings before total where they are equal."""
+    counts = Counter(kind for m in members for kind in m.n)
+    return max(N_KINDS, key=lambda kind: (counts[kind], -N_KINDS.index(kind)))
+
+
+def choose_reading(members: Sequence[Candidate], n_kind: str) -> tuple[str, str]:
+    """`unique` where data was repeated and its size is known for every rung, else `seen` (science.md 1.2)."""
+    rungs = [m for m in members if m.finished and not m.broken and n_kind in m.n and m.minimum]
+    repeated = [m for m in rungs if m.epochs is not None and m.epochs > 1 + SAME]
+    unknown = [m.name for m in rungs if m.unique_tokens is None]
+    if repeated and not unknown:
+        most = max(m.epochs or 0.0 for m in repeated)
+        return "unique", f"{len(repeated)} of {len(rungs)} rungs repeat their data, up to {most:.3g} epochs"
+    if repeated:
+        return "seen", f"data is repeated, but unique tokens are unknown for {_listed(unknown)}"
+    if rungs and not unknown:
+        return "seen", "no rung has more than one epoch"
+    return "seen", "unique tokens are unknown"
+
+
+def _points(members: Sequence[Candidate], n_kind: str, reading: str) -> tuple[list[Rung], list[Skipped]]:
+    rungs: list[Rung] = []
+    left_out: list[Skipped] = []
+    for m in members:
+        count = m.n.get(n_kind)
+        D = m.unique_tokens if reading == "unique" else m.tokens_seen
+        level = m.minimum if reading == "unique" else m.last
+        refusal = _why_no_rung(m, n_kind, D, level)
+        if refusal is None and count is not None and D is not None and level is not None:
+            C = 6.0 * count.value * (m.tokens_seen if m.tokens_seen is not None else D)
+            rungs.append(Rung(m.run_id, m.name, count.value, D, C, level.value, level))
+        elif refusal is not None:
+            left_out.append(
+                Skipped(
+                    m.run_id,
+                    m.name,
+                    *refusal,
+                    count.value if count else None,
+                    D,
+                    level.value if level else None,
+                )
+            )
+    return rungs, left_out
+
+
+def _why_no_rung(m: Candidate, n_kind: str, D: float | None, level: Level | None) -> tuple[str, str] | None:
+    """(code, reason) of the first thing that keeps a run out, in the order a person would mend them."""
+    if m.left_out_by_hand is not None:
+        return "given", m.left_out_by_hand or "left out by hand"
+    if n_kind not in m.n:
+        kinds = ", ".join(m.n)
+        return "no-params", f"N is not known as {n_kind}" + (f", only as {kinds}" if kinds else "")
+    if D is None:
+        return "no-tokens", "tokens are not known"
+    if level is None:
+        return "no-loss", "no loss of the ladder's kind"
+    if m.broken:
+        return "broken-run", m.broken
+    if not m.finished:
+        return "unfinished", m.unfinished_reason
+    if not (math.isfinite(level.value) and level.value > 0):
+        return "no-loss", f"final loss is {level.value}"
+    return None
+
+
+def _best_of_sweeps(
+    rungs: Sequence[Rung], members: Mapping[str, Candidate]
+) -> tuple[list[Rung], list[tuple[Rung, Rung]]]:
+    """Same N and D at several learning rates or batches: the best setting stays, with all its repeats.
+
+    Returns the rungs, and (variant, best rung of its cell) for each that goes. A run whose setting is not
+    known stays: it cannot be told from a repeat.
+    """
+    kept: list[Rung] = []
+    variants: list[tuple[Rung, Rung]] = []
+    for cell in cells(rungs):
+        settings = {r.run_id: (members[r.run_id].peak_lr, members[r.run_id].batch) for r in cell}
+        best = min(cell, key=lambda r: r.loss)
+        for rung in cell:
+            if _same_setting(settings[rung.run_id], settings[best.run_id]):
+                kept.append(rung)
+            else:
+                variants.append((rung, best))
+    return kept, variants
+
+
+def cells(rungs: Sequence[Rung]) -> list[list[Rung]]:
+    """Rungs with the same N and D within 1 %, cell by cell."""
+    found: list[list[Rung]] = []
+    for rung in sorted(rungs, key=lambda r: (r.N, r.D, r.run_id)):
+        for cell in found:
+            if _close(cell[0].N, rung.N) and _close(cell[0].D, rung.D):
+                cell.append(rung)
+                break
+        else:
+            found.append([rung])
+    return found
+
+
+def _same_setting(a: tuple[float | None, float | None], b: tuple[float | None, float | None]) -> bool:
+    return all(x is None or y is None or _close(x, y) for x, y in zip(a, b, strict=True))
+
+
+def _close(a: float, b: float) -> bool:
+    return abs(a - b) <= SAME * max(abs(a), abs(b))
+
+
+def _as_variant(rung: Rung, best: Rung) -> Skipped:
+    excess = 100 * (rung.loss / best.loss - 1)
+    reason = f"same N and D as {best.name} at another learning rate or batch, {excess:+.1f} % in loss"
+    return Skipped(rung.run_id, rung.name, "lr-variant", reason, rung.N, rung.D, rung.loss)
+
+
+def _repeats(rungs: Sequence[Rung]) -> tuple[tuple[int, ...], ...]:
+    index = {r.run_id: i for i, r in enumerate(rungs)}
+    return tuple(tuple(index[r.run_id] for r in cell) for cell in cells(rungs) if len(cell) > 1)
+
+
+def _reasons(members: Sequence[Candidate], recipe: Mapping[str, str]) -> tuple[str, ...]:
+    reasons = []
+    for name, value in recipe.items():
+        stating = sum(name in m.recipe for m in members)
+        rest = len(members) - stating
+        tail = f"; {rest} do not say and are taken as agreeing" if rest else ""
+        reasons.append(f"{name} {value}: stated by {stating} of {len(members)} runs{tail}")
+    if not reasons:
+        reasons.append(f"same folder {members[0].folder}; nothing else is known of the recipe")
+    return tuple(reasons)
+
+
+def _warnings(
+    members: Sequence[Candidate], rungs: Sequence[Rung], n_kind: str, reading: str
+) -> tuple[Warned, ...]:
+    by_id = {m.run_id: m for m in members}
+    used = [by_id[r.run_id] for r in rungs]
+    found: list[Warned] = []
+    if any(n_kind not in m.n and m.n for m in members):
+        found.append(Warned("n-convention-mixed", "N is counted differently across rungs."))
+    if used and n_kind == "n_other":
+        found.append(Warned("n-convention-unknown", "It is not known what N counts."))
+    epochs = [m.epochs for m in used if m.epochs is not None]
+    if reading == "seen" and epochs and max(epochs) > 4 * (1 + SAME):
+        found.append(Warned("epochs-high", "Data was repeated; tokens seen overstate D."))
+    elif reading == "seen" and epochs and max(epochs) > 1 + SAME:
+        found.append(Warned("repeated-data", "Data was repeated; tokens seen overstate D."))
+    small = [r.name for r in rungs if r.D / r.N < 1]
+    if small:
+        sentence = f"Points below one token per parameter dominate the fit; see without them: {_listed(small)}."
+        found.append(Warned("very-undertrained-points", sentence))
+    found += _embedding_warning(used, n_kind) + _rate_warning(used, rungs) + _unknown_rates(used, rungs)
+    return tuple(found)
+
+
+def _embedding_warning(used: Sequence[Candidate], n_kind: str) -> list[Warned]:
+    shares = [
+        (1 - m.n["n_non_embedding"].value / m.n["n_total"].value, m)
+        for m in used
+        if "n_non_embedding" in m.n and "n_total" in m.n
+    ]
+    if not shares:
+        return []
+    share, smallest = min(shares, key=lambda pair: pair[1].n[n_kind].value if n_kind in pair[1].n else 0.0)
+    if share <= 0.2:
+        return []
+    text = "Embeddings are a large part of the small models; the exponent depends on the count"
+    return [Warned("embedding-heavy", f"{text}: {share:.0%} of {smallest.name}.")]
+
+
+def _rate_warning(used: Sequence[Candidate], rungs: Sequence[Rung]) -> list[Warned]:
+    """One learning rate for every size means nobody tuned it by size."""
+    rates = {m.peak_lr for m in used if m.peak_lr is not None}
+    sizes = {r.N for r in rungs}
+    if len(rates) == 1 and len(sizes) > 2 and all(m.peak_lr is not None for m in used):
+        sentence = "LR was not tuned per size; with a sweep the lower envelope is fitted."
+        return [Warned("lr-not-tuned", sentence)]
+    return []
+
+
+def _unknown_rates(used: Sequence[Candidate], rungs: Sequence[Rung]) -> list[Warned]:
+    """Cells of several runs whose learning rate nobody states may be a sweep taken for repeats."""
+    by_id = {m.run_id: m for m in used}
+    doubtful = [
+        r.name for cell in cells(rungs) if len(cell) > 1 for r in cell if by_id[r.run_id].peak_lr is None
+    ]
+    if not doubtful:
+        return []
+    sentence = f"Learning rate unknown: repeats and a sweep cannot be told apart for {_listed(doubtful)}."
+    return [Warned("lr-unknown", sentence)]
+
+
+def _listed(names: Sequence[str], most: int = 4) -> str:
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

@@ -1,0 +1,100 @@
+"""JSON lines: one object a line, its keys by the names table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from labbook.logs import names
+from labbook.logs.carry import flatten, load_part, put_config, save_part
+from labbook.logs.format import Evidence, Sample, Sniffed
+from labbook.logs.lines import Lines
+from labbook.logs.numbers import CUT, number
+from labbook.logs.rows import Rows
+from labbook.records import Issue, Reading, RunPart
+from labbook.text import clean
+
+PARSED = 0.9
+"""Share of the sampled lines that must be JSON objects."""
+DEEPEST = 6
+
+
+def flat_row(tree: Mapping[str, object], prefix: str = "", depth: int = 0) -> dict[str, object]:
+    """Nested objects as one row with `a.b` keys; a `metrics` or `data` level adds no prefix of its own."""
+    row: dict[str, object] = {}
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            inner = prefix if not prefix and key in {"metrics", "data", "logs"} else f"{prefix}{key}."
+            row |= flat_row(value, inner, depth + 1) if depth < DEEPEST else {}
+        elif not isinstance(value, list):
+            row[f"{prefix}{key}"] = value
+    return row
+
+
+def parse_line(line: str) -> dict[str, object] | None:
+    """The JSON object of a line, None where it is none."""
+    text = line.strip()
+    if not text.startswith("{"):
+        return None
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+class Jsonl:
+    """Any log of one JSON object a line that names a loss and a step."""
+
+    name = "jsonl"
+
+    def sniff(self, sample: Sample) -> Sniffed | None:
+        if sample.binary or not sample.head.strip():
+            return None
+        rows = [(place, line) for place, line in sample.lines if line.strip()]
+        parsed = [(place, line, row) for place, line in rows if (row := parse_line(line)) is not None]
+        if not parsed or len(parsed) < PARSED * len(rows):
+            return None
+        for place, line, row in parsed:
+            keys = flat_row(row)
+            if _has_axis(keys) and _has_loss(keys):
+                return Sniffed(0.8, (Evidence(place, clean(line, 160)),))
+        return None
+
+    def read(self, path: Path, offset: int, state: dict[str, object], *, final: bool = False) -> Reading:
+        part = load_part(state.get("part"), RunPart(step_origin=1))
+        rows = Rows(state.get("rows"))
+        lines = Lines(path, offset, state, final=final)
+        issues: list[Issue] = []
+        for place, line in lines:
+            self._line(line, place, part, rows, issues)
+        kept = lines.state() | {"part": save_part(part), "rows": rows.state()}
+        return Reading([part], lines.offset, kept, issues)
+
+    def _line(self, line: str, place: int, part: RunPart, rows: Rows, issues: list[Issue]) -> None:
+        if not line.strip(" \t" + CUT):
+            return
+        row = parse_line(line.removesuffix(CUT))
+        if row is None:
+            code = "cut-tail" if line.endswith(CUT) else "bad-line"
+            issues.append(Issue(code, f"not a JSON object: {clean(line, 80)}", f"line {place}"))
+            return
+        flat = flat_row(row)
+        if not _has_axis(flat) and rows.axis is None and not _has_loss(flat):
+            put_config(part, flatten(row.get("config", row)), f"line {place}")
+        elif not rows.add(part, flat, place, issues):
+            issues.append(Issue("no-step", "a record without step, tokens or epoch", f"line {place}"))
+
+
+def _has_axis(keys: Mapping[str, object]) -> bool:
+    return any(
+        number(value) is not None
+        and (names.axis_rank(key) is not None or names.tokens_rank(key) is not None or names.is_epoch(key))
+        for key, value in keys.items()
+    )
+
+
+def _has_loss(keys: Mapping[str, object]) -> bool:
+    found = (names.series_of(key) or names.series_of_tail(key) for key in keys)
+    return any(meaning is not None and names.is_loss(meaning[0]) for meaning in found)

@@ -1,0 +1,79 @@
+"""One reader for every number a log prints, and the pieces of regular expressions that find them."""
+
+from __future__ import annotations
+
+import math
+import re
+
+CUT = "\x00"
+"""Stands after the last line of a file that ends without a newline: no delimiter, so no number ends there."""
+
+_DECIMAL = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?"
+_RAW = rf"[-+]?(?:{_DECIMAL}|(?i:nan|inf(?:inity)?))"
+_DELIMITER = r"(?=[\s,;|)\]}%\"']|\Z)"
+
+PIECES = {
+    "num": rf"{_RAW}{_DELIMITER}",
+    "raw": _RAW,
+    "int": r"[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?!\d)",
+    "human": rf"(?:{_DECIMAL})\s?(?:[KMBTkmbt]\b|thousand|million|billion|trillion)?{_DELIMITER}",
+}
+"""`{num}` a number with its delimiter, `{raw}` without, `{int}` digits with commas, `{human}` 50.93M."""
+
+_MISSING = frozenset({"", "null", "none", "n/a", "na", "-", "--"})
+_THOUSANDS = re.compile(r"[-+]?\d{1,3}(?:,\d{3})+(?:\.\d*)?(?:[eE][-+]?\d+)?\Z")
+_SCALE = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
+_HUMAN = re.compile(r"\s*([-+]?[\d,]*\.?\d*(?:[eE][-+]?\d+)?)\s?([KMBTkmbt]?)")
+
+
+def number(value: object) -> float | None:
+    """The number a log's value stands for, None where it is missing or no number. NaN and Inf are numbers."""
+    if isinstance(value, float):
+        return value
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return _float(value)
+    if isinstance(value, str):
+        return _from_text(value)
+    return None
+
+
+def _float(value: int) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+
+
+def _from_text(text: str) -> float | None:
+    flat = text.strip().strip("\"'").strip()
+    if flat.lower() in _MISSING or len(flat) > 64 or "_" in flat:
+        return None
+    if _THOUSANDS.match(flat):
+        flat = flat.replace(",", "")
+    try:
+        return float(flat)
+    except ValueError:
+        return None
+
+
+def human(text: str) -> tuple[float, int | None] | None:
+    """(value, significant digits) of `50.93M` or `4.629 billion`; digits are None where nothing is rounded."""
+    match = _HUMAN.match(text)
+    value = number(match[1]) if match else None
+    if match is None or value is None:
+        return None
+    rounded = bool(match[2]) or "." in match[1]
+    return value * _SCALE.get(match[2].lower(), 1.0), significant(match[1]) if rounded else None
+
+
+def significant(text: str) -> int:
+    """Significant digits of a printed number: `0.0061` has 2, `50.93` has 4."""
+    mantissa = re.split("[eE]", text)[0].lstrip("+-").replace(",", "").replace(".", "")
+    return len(mantissa.lstrip("0")) or 1
+
+
+def finite(value: float | None) -> bool:
+    """True for a number that is neither NaN nor infinite."""
+    return value is not None and math.isfinite(value)

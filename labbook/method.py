@@ -1,0 +1,63 @@
+"""What only the ladder's maker knows of its method: versions, conventions and choices (science.md section 9).
+
+The figures of the fit itself are in the `Comparison`; reports put both together.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from importlib.metadata import version
+
+from labbook import __version__
+from labbook.ladder import Ladder
+from labbook.scaling.values import Comparison
+
+N_WORDS = {
+    "n_non_embedding": "parameters without embeddings and head",
+    "n_total": "all parameters",
+    "n_active": "active parameters",
+    "n_other": "parameters as the trainer counts them",
+}
+D_WORDS = {
+    "unique": "unique tokens of the training set (Kaplan's D)",
+    "seen": "tokens seen",
+}
+RULE_WORDS = {
+    "min_val": "minimum validation loss of the run",
+    "last": "last validation loss",
+}
+
+
+def method_block(ladder: Ladder, comparison: Comparison) -> tuple[tuple[str, str], ...]:
+    """Versions, readings, conventions, rules and ranges as ordered key and value pairs."""
+    codes = Counter(s.code for s in ladder.left_out)
+    left_out = ", ".join(f"{n} {code}" for code, n in sorted(codes.items()))
+    rows = [
+        ("labbook", __version__),
+        ("numpy", version("numpy")),
+        ("ladder", ladder.key),
+        (
+            "n",
+            f"{len(ladder.rungs)} rungs, {len(ladder.left_out)} runs left out" + f" ({left_out})" * bool(codes),
+        ),
+        ("N", f"{N_WORDS[ladder.n_kind]} ({ladder.n_kind})"),
+        ("D reading", f"{ladder.d_reading}: {D_WORDS[ladder.d_reading]}; {ladder.d_reason}"),
+        ("C", "6 N x tokens seen (6ND)"),
+        ("loss", f"{ladder.loss_unit}, {ladder.rungs[0].level.series if ladder.rungs else 'none'}"),
+        ("loss rule", f"{ladder.loss_rule}: {RULE_WORDS[ladder.loss_rule]}"),
+        ("outlier rule", "none"),
+        ("weights", "equal"),
+        ("gains", "90 %, pool of the admitted forms, 60 draws each"),
+        ("seed", f"from the data digest, {comparison.digest[:12]}"),
+    ]
+    return (*rows, *_ranges(ladder))
+
+
+def _ranges(ladder: Ladder) -> list[tuple[str, str]]:
+    columns = {
+        "range of N": [r.N for r in ladder.rungs],
+        "range of D": [r.D for r in ladder.rungs],
+        "range of C": [r.C for r in ladder.rungs],
+        "range of D/N": [r.D / r.N for r in ladder.rungs],
+    }
+    return [(name, f"{min(v):.6g} to {max(v):.6g}") for name, v in columns.items() if v]

@@ -1,0 +1,169 @@
+"""Fit a law to the rungs of a ladder.
+
+`fit` for a caller who needs a result, `try_fit` for one who shows the reason where there is none.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from labbook.errors import FitError
+from labbook.scaling import remedy
+from labbook.scaling.form import FloatArray, P, Q, jacobian, log_loss
+from labbook.scaling.identify import Findings, count_word, examine
+from labbook.scaling.intervals import (
+    EXPONENT_OF_COMPUTE,
+    Handle,
+    condition,
+    covariance,
+    noise_of,
+    parameter_intervals,
+)
+from labbook.scaling.laws import LAWS, Law, law_by_name
+from labbook.scaling.points import Centred, Points, read_points
+from labbook.scaling.solve import POLISH_TOLERANCE, Solution, read_objective, solve
+from labbook.scaling.values import Fit, FitStatus, Refusal
+
+
+def fit(
+    law: str | Law,
+    N: ArrayLike,
+    D: ArrayLike,
+    L: ArrayLike,
+    *,
+    objective: str = "auto",
+    weights: ArrayLike | None = None,
+) -> Fit:
+    """The law fitted to rungs of N parameters, D tokens and loss L, each (n,).
+
+    objective: `auto` (Huber from 12 rungs, least squares below), `least-squares-log`, `huber:<delta>`.
+    weights: (n,), of each rung's share in the objective; only their ratios count for parameters and intervals.
+    Raises ValueError for arrays that cannot be fitted, NotFoundError for an unknown law, FitError where there
+    are too few rungs. What a fit hit or could not determine is in its status and warnings.
+    """
+    result = try_fit(law, N, D, L, objective=objective, weights=weights)
+    if isinstance(result, Refusal):
+        raise FitError(result.text, hint=result.remedy)
+    return result
+
+
+def try_fit(
+    law: str | Law,
+    N: ArrayLike,
+    D: ArrayLike,
+    L: ArrayLike,
+    *,
+    objective: str = "auto",
+    weights: ArrayLike | None = None,
+) -> Fit | Refusal:
+    """As `fit`, with the reason instead of FitError."""
+    return fit_points(
+        law_by_name(law) if isinstance(law, str) else law, read_points(N, D, L, weights), objective
+    )
+
+
+def fit_points(law: Law, points: Points, objective: str = "auto") -> Fit | Refusal:
+    """As `try_fit`, of points already read."""
+    name, delta = read_objective(objective, points.size)
+    if points.size <= law.k:
+        return _too_few(law, points.size)
+    centred = law.centre(points)
+    return _describe(law, points, centred, name, delta, solve(law, centred, delta))
+
+
+def _too_few(law: Law, n: int) -> Refusal:
+    text = f"{count_word(n).capitalize()} points for {count_word(law.k)} parameters: no fit."
+    missing = law.k + 1 - n
+    more = f"{count_word(missing)} more size" + ("" if missing == 1 else "s")
+    fewer = [other for other in LAWS if other.k < n and not other.by_compute]
+    instead = f", or {fewer[0].name} with {count_word(fewer[0].k)}" if fewer else ""
+    return Refusal("too-few-rungs", text, f"{more}{instead}")
+
+
+def _describe(
+    law: Law, points: Points, centred: Centred, objective: str, delta: float, solution: Solution
+) -> Fit:
+    theta = solution.theta
+    J = np.sqrt(points.weights)[:, None] * jacobian(law.form, theta, centred.n, centred.d)
+    residuals = centred.y - log_loss(law.form, theta, centred.n, centred.d)
+    worst = condition(J)
+    noise, widening = noise_of(residuals, points.weights, law.k, delta)
+    handle = Handle(
+        law=law,
+        theta=theta,
+        points=points,
+        centred=centred,
+        delta=delta,
+        covariance=covariance(J, noise * widening, worst),
+        noise=noise,
+        dof=points.size - law.k,
+    )
+    counted = points.weights > 0.0
+    corr = remedy.correlation(points.N[counted], points.D[counted])
+    findings = examine(law, points, centred, theta, worst, corr)
+    if solution.distinct_optima > 1:
+        found = count_word(solution.distinct_optima)
+        findings.warn(
+            "several-optima", f"{found.capitalize()} optima within 1 % of the best: the parameters may jump."
+        )
+    status = _status(solution, findings)
+    if status is FitStatus.NOT_CONVERGED:
+        findings.warn("not-converged", "No optimum found; nothing is shown.")
+    intervals, method = _intervals(handle, findings, status)
+    return Fit(
+        law=law.name,
+        equation=law.equation,
+        status=status,
+        n=points.size,
+        k=law.k,
+        params=dict(zip(law.names, map(float, law.to_params(theta[None, :], centred.centre)[0]), strict=True)),
+        intervals=intervals,
+        interval_method=method,
+        objective=objective,
+        objective_value=solution.value * points.weight_scale,
+        rms_log=math.sqrt(float(points.weights @ residuals**2) / points.size),
+        max_resid_log=float(np.abs(residuals[counted]).max()),
+        aicc=_aicc(points.weights, residuals, points.size, law.k),
+        residuals=tuple(map(float, points.unsort(residuals))),
+        starts=solution.starts,
+        starts_at_best=solution.starts_at_best,
+        distinct_optima=solution.distinct_optima,
+        tolerance=POLISH_TOLERANCE,
+        condition=worst,
+        corr=corr,
+        bound=tuple(findings.bound),
+        warnings=tuple(findings.warnings),
+        derived={EXPONENT_OF_COMPUTE: float(theta[Q] / (theta[P] + theta[Q]))} if law.form.has_d else {},
+        handle=handle,
+    )
+
+
+def _status(solution: Solution, findings: Findings) -> FitStatus:
+    if not solution.has_converged or not np.isfinite(solution.theta[solution.theta != -np.inf]).all():
+        return FitStatus.NOT_CONVERGED
+    if findings.refused:
+        return FitStatus.UNIDENTIFIED
+    return FitStatus.AT_BOUND if findings.bound else FitStatus.CONVERGED
+
+
+def _intervals(
+    handle: Handle, findings: Findings, status: FitStatus
+) -> tuple[dict[str, tuple[float, float]], str]:
+    if status is FitStatus.NOT_CONVERGED:
+        return {}, "none: not converged"
+    if findings.refused or handle.covariance is None:
+        return {}, "none: the points do not determine the parameters"
+    intervals = parameter_intervals(handle)
+    return {name: ends for name, ends in intervals.items() if name not in findings.withheld}, "delta-t"
+
+
+def _aicc(weights: FloatArray, residuals: FloatArray, n: int, k: int) -> float | None:
+    """n ln(RSS/n) + 2k' + 2k'(k'+1)/(n-k'-1), k' = k + 1 for the noise; None where n is too small for it."""
+    estimated = k + 1
+    rss = float(weights @ residuals**2)
+    if n - estimated - 1 <= 0 or rss <= 0.0:
+        return None
+    return n * math.log(rss / n) + 2 * estimated + 2 * estimated * (estimated + 1) / (n - estimated - 1)

@@ -1,0 +1,114 @@
+"""What a law is: a formula with the words of its paper, and how it lies in the family of forms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from labbook.scaling.form import FloatArray, Form
+from labbook.scaling.points import Centred, Points, check_resources
+
+Params: TypeAlias = Mapping[str, float]
+Centre: TypeAlias = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter of a law, by its paper's name."""
+
+    name: str
+    is_scale: bool
+    """A scale has its interval on the log scale; an exponent as it is."""
+    coordinate: int
+    """The coordinate of the form it stands or falls with."""
+    typical: tuple[float, float]
+    """Range of plausible values for ladders of language models; nothing is bounded by it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """An identity the law must obey, checked by tests at random parameters."""
+
+    says: str
+    sides: Callable[[Params], tuple[float, float]]
+    """Both sides, as numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A value printed in a paper, or worked out by hand from its formula."""
+
+    N: float
+    D: float
+    loss: float
+    digits: int
+    """Decimals of `loss` that count."""
+    params: Params
+
+
+@dataclass(frozen=True)
+class Law:
+    """A scaling law of N and D."""
+
+    name: str
+    title: str
+    equation: str
+    source: str
+    parameters: tuple[Parameter, ...]
+    form: Form
+    formula: Callable[[FloatArray, FloatArray, Params], FloatArray]
+    """Loss from N, D and parameters by name: the equation as the paper writes it."""
+    read: Callable[[FloatArray, Centre], list[FloatArray]]
+    """Columns of parameters, in the order of `parameters`, from theta (rows, 6)."""
+    write: Callable[[Params, Centre], dict[str, float]]
+    """Coordinates by name from parameters."""
+    starts: Callable[[Centred], FloatArray]
+    """theta (starts, 6)."""
+    constant: str | None = None
+    """Name of the parameter the loss levels off at."""
+    pooled: bool = True
+    """Whether it is compared with the others on a ladder and pooled for forecasts and regimes."""
+    by_compute: bool = False
+    """Whether its one resource is C = 6ND."""
+    limits: tuple[Limit, ...] = ()
+    checks: tuple[Check, ...] = ()
+    published: Mapping[str, Params] = field(default_factory=dict)
+    """Constants of papers by name, for plots that say so. Never applied to anyone's runs."""
+
+    @property
+    def k(self) -> int:
+        """Number of parameters."""
+        return len(self.parameters)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Parameter names in order."""
+        return tuple(parameter.name for parameter in self.parameters)
+
+    def predict(self, N: ArrayLike, D: ArrayLike, params: Params) -> FloatArray:
+        """Predicted loss at N parameters and D tokens, (n,), in the unit of the parameters.
+
+        Raises ValueError where shapes differ or an entry is not positive and finite.
+        """
+        return self.formula(*check_resources(N, D), params)
+
+    def axes(self, N: FloatArray, D: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """The logarithms of the law's resources."""
+        if self.by_compute:
+            return np.log(6.0 * N * D), np.zeros_like(N)
+        return np.log(N), np.log(D)
+
+    def centre(self, points: Points) -> Centred:
+        """The points in this law's coordinates."""
+        x, z = self.axes(points.N, points.D)
+        total = points.weights.sum()
+        middle = (float(points.weights @ x / total), float(points.weights @ z / total))
+        return Centred(x - middle[0], z - middle[1], np.log(points.L), points.weights, middle)
+
+    def to_params(self, theta: FloatArray, centre: Centre) -> FloatArray:
+        """Parameters (rows, k) of theta (rows, 6)."""
+        return np.stack(self.read(theta, centre), axis=-1)

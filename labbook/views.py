@@ -1,0 +1,292 @@
+"""One run, ready to be shown or lined up: what the notebook holds and what was measured, at one moment."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from labbook.analysis import Horizon
+from labbook.ladder import N_KINDS
+from labbook.logs.identity import leaders
+from labbook.logs.resolve import Resolved, resolve
+from labbook.measure import Measured, in_unit, run_status
+from labbook.quantities import in_nats
+from labbook.recipe import Candidate
+from labbook.records import Latest
+from labbook.scaling.values import Refusal, Regime
+from labbook.store import StoredRun
+from labbook.summary import Count, Eta, Flag, LadderView, Level, RunView, SeriesInfo, SourceInfo
+from labbook.triage.advice import advice
+from labbook.triage.evidence import Evidence
+from labbook.triage.speed import eta
+from labbook.triage.stalled import Stalled
+from labbook.triage.state import verdict
+
+OFF_LADDER_Z = 4.0
+OFF_LADDER_FLOOR = 0.002
+"""science.md section 7, detector 9: residual above 4 sd, the fit's rms and 0.2 % of L in quadrature."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """One run with everything about it that does not depend on other runs."""
+
+    run: StoredRun
+    resolved: Resolved
+    measured: Measured
+    unit: str
+    """The unit losses are shown in."""
+    factor: float
+    """From the log's unit to it."""
+
+
+def known(run: StoredRun, resolved: Resolved, measured: Measured) -> Known:
+    """The three brought together, with the unit losses are reduced to."""
+    unit, factor = in_nats(resolved.unit, resolved.bytes_per_token)
+    return Known(run, resolved, measured, unit, factor)
+
+
+def resolve_run(run: StoredRun) -> Resolved:
+    """N, tokens, unit and recipe of a stored run."""
+    return resolve(run.said, run.latest, run.given)
+
+
+def candidate(k: Known) -> Candidate:
+    """The run as a ladder sees it."""
+    m, r = k.measured, k.resolved
+    counts = {kind: count for kind in N_KINDS if (count := r.n(kind)) is not None}
+    return Candidate(
+        run_id=k.run.run_id,
+        name=k.run.name,
+        folder=str(Path(k.run.folder).parent),
+        recipe={**r.recipe, "unit": k.unit},
+        n=counts,
+        tokens_seen=_value(r.tokens_seen),
+        unique_tokens=_value(r.unique_tokens),
+        finished=m.finished,
+        unfinished_reason=m.finished_reason,
+        broken=_broken(k),
+        last=in_unit(m.last, k.factor),
+        minimum=in_unit(m.minimum, k.factor),
+        peak_lr=peak_lr(k),
+        batch=r.batch,
+    )
+
+
+def peak_lr(k: Known) -> float | None:
+    """From the configuration, else the largest logged learning rate."""
+    return k.resolved.peak_lr if k.resolved.peak_lr is not None else k.measured.peak_lr
+
+
+def horizon(k: Known, ladder: LadderView) -> Horizon | None:
+    """Where the plan of an unfinished run ends, by the ladder's reading of N and D."""
+    count = k.resolved.n(ladder.n_kind)
+    now = in_unit(k.measured.val if ladder.loss_series != "train" else k.measured.train, k.factor)
+    reading = k.resolved.unique_tokens if ladder.d_reading == "unique" else k.resolved.planned_tokens
+    if k.measured.finished or count is None or reading is None or now is None or _broken(k):
+        return None
+    return Horizon(k.run.run_id, count.value, reading.value, now.value)
+
+
+def view(k: Known, now: float) -> RunView:
+    """The run by itself; its ladder is added by `in_ladder`."""
+    m, r, run = k.measured, k.resolved, k.run
+    status = run_status(run)
+    over = m.finished or status in ("finished", "cancelled", "failed")
+    seen = last_seen(k)
+    flags = m.flags + _stalled(k, now, seen)
+    state = verdict(flags, m.finished, status, has_points=bool(run.latest))
+    planned = _value(r.planned_steps)
+    finish: Eta | Refusal
+    if state == "stalled":
+        finish = Refusal("stalled", "no progress, so no end in sight")
+    else:
+        finish = eta(seen if seen is not None else now, r.updates, planned, m.speed, has_ended=over)
+    train, val = in_unit(m.train, k.factor), in_unit(m.val, k.factor)
+    return RunView(
+        run_id=run.run_id,
+        name=run.name,
+        path=run.folder,
+        formats=tuple(dict.fromkeys(s.format for s in run.sources)),
+        state=state,
+        status=status,
+        last_seen=seen,
+        step=r.updates,
+        planned_steps=planned,
+        frac=min(1.0, r.updates / planned) if r.updates is not None and planned else None,
+        n=next((c for kind in N_KINDS if (c := r.n(kind)) is not None), None),
+        n_all=r.counts,
+        tokens_seen=r.tokens_seen,
+        unique_tokens=r.unique_tokens,
+        epochs=r.epochs,
+        tokens_per_step=r.tokens_per_step,
+        tokens_per_s=m.tokens_per_s,
+        sec_per_step=m.sec_per_step,
+        eta=finish,
+        loss=_shown_loss(k),
+        train=train,
+        val=val,
+        loss_unit=k.unit,
+        loss_rule="last" if m.last is not None else "",
+        ladder=None,
+        role="none",
+        role_reason="",
+        residual=None,
+        regime=Refusal(
+            "no-ladder", "no other run of its recipe", "two or more runs of one recipe make a ladder"
+        ),
+        flags=flags,
+        missing=r.missing,
+        advice=advice(
+            state,
+            flags,
+            needed(r.missing),
+            step=r.updates,
+            planned_steps=planned,
+            now=seen,
+            eta=finish,
+            has_ended=over,
+        ),
+        recipe=tuple(r.recipe.items()),
+        seed=r.seed,
+        peak_lr=peak_lr(k),
+        series=series_infos(run, r.unit, k.factor),
+        sources=tuple(
+            SourceInfo(s.path, s.format, s.confidence, s.fingerprint.size, s.offset) for s in run.sources
+        ),
+        issues=tuple((i.code, i.place, i.text, i.count) for i in (*run.issues, *r.issues)),
+    )
+
+
+def needed(missing: tuple[str, ...]) -> tuple[str, ...]:
+    """What has to be supplied: the data set's size is needed only where data repeats, so it never nags."""
+    return tuple(name for name in missing if name != "unique tokens")
+
+
+def in_ladder(run: RunView, ladder: LadderView, regime: Regime | Refusal | None) -> RunView:
+    """The run with what its ladder says of it."""
+    rung = next((r for r in ladder.rungs if r.run_id == run.run_id), None)
+    out = next((x for x in ladder.left_out if x.run_id == run.run_id), None)
+    count = next((c for c in run.n_all if c.kind == ladder.n_kind), run.n)
+    residual = rung.residual if rung else out.residual if out else None
+    pending = Refusal("computing", "the fits of this ladder are being computed")
+    changed = replace(
+        run,
+        n=count,
+        ladder=ladder.key,
+        role="rung" if rung else "left-out",
+        role_reason="" if rung or out is None else f"{out.code}: {out.reason}",
+        residual=residual,
+        regime=regime or ladder.refused or pending,
+        loss_rule=ladder.loss_rule if rung else run.loss_rule,
+        flags=run.flags + _off_ladder(out.residual if out else None, ladder),
+    )
+    if rung is None or run.loss is None:
+        return changed
+    level = Level(rung.loss, None, ladder.loss_series, ladder.loss_rule, run.loss.step, 1)
+    return replace(changed, loss=level)
+
+
+def _off_ladder(residual: float | None, ladder: LadderView) -> tuple[Flag, ...]:
+    """A finished run that is no rung and stands far above or below the law of those that are."""
+    fit = ladder.preferred
+    if residual is None or fit is None:
+        return ()
+    sd = math.hypot(fit.rms_log, OFF_LADDER_FLOOR)
+    z = residual / sd
+    if abs(z) <= OFF_LADDER_Z:
+        return ()
+    side = "above" if residual > 0 else "below"
+    text = f"{100 * math.expm1(abs(residual)) if residual > 0 else -100 * math.expm1(residual):.1f} % {side} "
+    text += f"{fit.law} of {len(ladder.rungs)} rungs (z {z:+.0f})"
+    return (Flag("off-ladder", "warn", text, value=z, threshold=OFF_LADDER_Z, window=len(ladder.rungs)),)
+
+
+def last_seen(k: Known) -> float | None:
+    """When the step counter last moved: the log's own clock, else when its file was seen to grow."""
+    stored = k.run.last_progress
+    ahead = max((x for x in k.run.latest if math.isfinite(x.max_step)), key=lambda x: x.max_step, default=None)
+    by_clock = k.measured.last_step_time
+    if by_clock is None:
+        return stored if math.isfinite(stored) else None
+    has_clock = ahead is not None and math.isfinite(ahead.last_wall)
+    grown = ahead is not None and any(s.path == ahead.source and s.generation > 1 for s in k.run.sources)
+    if grown and not has_clock and math.isfinite(stored):
+        return max(stored, by_clock)
+    return by_clock
+
+
+def _stalled(k: Known, now: float, seen: float | None) -> tuple[Flag, ...]:
+    evidence = Evidence(
+        now=now,
+        last_progress=seen,
+        finished=k.measured.finished,
+        status=run_status(k.run),
+        gaps=k.measured.gaps,
+    )
+    return tuple(Stalled().find(evidence))
+
+
+def _broken(k: Known) -> str | None:
+    """Why the end of the run is no result."""
+    for flag in k.measured.flags:
+        if flag.id in ("nan", "diverged") and flag.cleared_step is None:
+            return f"{flag.id}: {flag.text}"
+    status = run_status(k.run)
+    return f"the log says it {status}" if status == "failed" and not k.measured.finished else None
+
+
+def _shown_loss(k: Known) -> Level | None:
+    """What the board shows: a finished run's result, else the level now; validation before training."""
+    m = k.measured
+    if m.finished:
+        return in_unit(m.last, k.factor)
+    return in_unit(m.val or m.train, k.factor)
+
+
+def series_infos(
+    run: StoredRun, unit: str, factor: float, distinct: Mapping[tuple[str, str], int] | None = None
+) -> tuple[SeriesInfo, ...]:
+    """The series of a run, each from the source that leads it."""
+    lead = leaders(run.latest)
+    rows = [x for x in run.latest if lead[x.series] == x.source]
+    return tuple(_series_info(x, unit, factor, distinct) for x in sorted(rows, key=lambda x: _order(x.series)))
+
+
+def _series_info(
+    x: Latest, unit: str, factor: float, distinct: Mapping[tuple[str, str], int] | None
+) -> SeriesInfo:
+    is_loss = x.series in ("train", "train_eval", "val") or x.series.startswith("val:")
+    scale = factor if is_loss else 1.0
+    return SeriesInfo(
+        name=x.series,
+        points=x.points,
+        distinct_steps=distinct.get((x.series, x.source)) if distinct is not None else None,
+        first_step=_finite(x.first_step),
+        last_step=_finite(x.last_step),
+        first_value=_scaled(x.first_value, scale),
+        last_value=_scaled(x.last_value, scale),
+        last_value_raw=_finite(x.last_value),
+        unit=unit if is_loss else None,
+        non_finite=x.non_finite,
+        source=x.source,
+    )
+
+
+def _order(series: str) -> tuple[int, str]:
+    known_first = ("train", "val", "train_eval", "lr", "grad_norm")
+    return (known_first.index(series) if series in known_first else len(known_first), series)
+
+
+def _scaled(value: float, factor: float) -> float | None:
+    return value * factor if math.isfinite(value) else None
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _value(count: Count | None) -> float | None:
+    return None if count is None else count.value

@@ -1,0 +1,295 @@
+"""The walk from logs to a `Summary`, written down once; screens and commands are thin callers of it.
+
+    paths -> intake -> notebook -> resolve, measure -> ladders -> analysis -> Summary
+
+What was computed is kept by what it was computed from: a run is measured again when it has new points, a
+ladder is fitted again when a rung changes. The last board is kept in the notebook, so that the next start
+draws it before anything is read.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from labbook import __version__
+from labbook.errors import NotFoundError
+from labbook.filter import Filter
+from labbook.intake import Intake
+from labbook.ladder import Ladder, ladders
+from labbook.logs.discover import Found
+from labbook.logs.identity import leaders
+from labbook.records import Curve
+from labbook.store import Notebook
+from labbook.summary import IngestReport, LadderView, Progress, RunView, Summary
+from labbook.triage.severity import severity
+
+if TYPE_CHECKING:
+    from labbook.analysis import Analysis, Horizon
+    from labbook.measure import Measured
+    from labbook.views import Known
+
+DISCOVER_EVERY_S = 2.0
+"""New files are looked for this often, less where looking itself takes long."""
+DISCOVER_SHARE = 0.05
+"""Share of the time that may go into looking for new files."""
+CLOCK_EVERY_S = 10.0
+"""States that depend on the time alone (stalled) are decided anew this often."""
+SNAPSHOT_EVERY_S = 30.0
+BOARD = "board"
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The last board and what it was made from, as the notebook keeps it."""
+
+    summary: Summary
+    measured: dict[str, Measured]
+    analyses: dict[str, Analysis]
+
+
+class Workbook:
+    """One notebook, the paths that are followed, and what has been computed so far.
+
+    `refresh` belongs to one thread at a time; `curves` may be called from any.
+    """
+
+    def __init__(
+        self, notebook: Notebook, roots: Sequence[Path] = (), clock: Callable[[], float] = time.time
+    ) -> None:
+        self.notebook = notebook
+        self.roots = tuple(roots)
+        self.clock = clock
+        self.intake = Intake(notebook, clock)
+        self._measured: dict[str, Measured] = {}
+        self._analyses: dict[str, Analysis] = {}
+        self._known: list[Known] = []
+        self._stamp: object = None
+        self._posted: Summary | None = None
+        self._found: list[Found] = []
+        self._skipped: tuple[tuple[str, str], ...] = ()
+        self._discover_at = 0.0
+        self._clock_at = 0.0
+        self._snapshot_at = 0.0
+        self._snapshot_read = False
+
+    def __enter__(self) -> Workbook:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the notebook."""
+        self.notebook.close()
+
+    # reading
+
+    def ingest(
+        self,
+        paths: Sequence[Path],
+        progress: Callable[[Progress], None] = lambda _: None,
+        should_stop: Callable[[], bool] = lambda: False,
+    ) -> IngestReport:
+        """Read what is new under the paths. Raises NotebookError."""
+        report = self.intake.take(paths, progress, should_stop)
+        self._skipped = report.skipped + report.failed
+        return report
+
+    def give(self, run_ids: Sequence[str], values: Mapping[str, str]) -> None:
+        """Keep what a person says of the runs; an empty value takes a key back."""
+        self.notebook.give(run_ids, values, self.clock())
+
+    def refresh(
+        self,
+        post: Callable[[Summary], None],
+        progress: Callable[[Progress], None] = lambda _: None,
+        stop: threading.Event | None = None,
+        force: bool = False,
+    ) -> None:
+        """Read what is new under the followed paths; post a Summary for each real change, nothing otherwise.
+
+        The board comes first, the fits of changed ladders follow.
+        """
+        should_stop = stop.is_set if stop is not None else lambda: False
+        self._follow(progress, should_stop, force)
+        now = self.clock()
+        stamp = self.notebook.stamp()
+        if stamp != self._stamp or self._posted is None or force:
+            self._load()
+            self._stamp = stamp
+        elif now - self._clock_at < CLOCK_EVERY_S:
+            return
+        self._clock_at = now
+        self._post(post, now, should_stop)
+
+    def _follow(
+        self, progress: Callable[[Progress], None], should_stop: Callable[[], bool], force: bool
+    ) -> None:
+        if not self.roots:
+            return
+        started = time.monotonic()
+        if force or started >= self._discover_at:
+            found, known = self.intake.find(self.roots, should_stop)
+            self._found, self._skipped = found.found, tuple(found.skipped)
+            took = time.monotonic() - started
+            self._discover_at = time.monotonic() + max(DISCOVER_EVERY_S, took / DISCOVER_SHARE)
+            self.intake.read(self._found, known, progress, should_stop)
+        else:
+            changed = self.intake.grown(self._found)
+            if changed:
+                self.intake.read(changed, self.notebook.sources(), progress, should_stop)
+
+    def _post(self, post: Callable[[Summary], None], now: float, should_stop: Callable[[], bool]) -> None:
+        lined_up = self._line_up(None, None)
+        if any(digest not in self._analyses for _, _, digest in lined_up):
+            self._post_changed(post, self._summary(now, lined_up, compute=False))
+        if should_stop():
+            return
+        summary = self._summary(now, lined_up, compute=True)
+        if self._post_changed(post, summary):
+            self._keep(summary)
+
+    def _post_changed(self, post: Callable[[Summary], None], summary: Summary) -> bool:
+        if self._posted is not None and replace(summary, as_of=self._posted.as_of) == self._posted:
+            return False
+        self._posted = summary
+        post(summary)
+        return True
+
+    # computing
+
+    def summary(self, *, fits: bool = True, reading: str | None = None, only: Filter | None = None) -> Summary:
+        """Everything, now. `reading` forces a ladder's D; `only` lets no other run into the ladders."""
+        self._load()
+        now = self.clock()
+        lined_up = self._line_up(reading, only) if fits else []
+        summary = self._summary(now, lined_up, compute=True)
+        if fits and reading is None and only is None:
+            self._keep(summary)
+        return summary
+
+    def _load(self) -> None:
+        """Runs from the notebook, measured where they are new or have changed."""
+        from labbook.measure import measure_all, measured_digest
+        from labbook.views import known, resolve_run
+
+        self._revive()
+        stored = {run.run_id: (run, resolve_run(run)) for run in self.notebook.runs()}
+        due = {
+            run_id: pair
+            for run_id, pair in stored.items()
+            if run_id not in self._measured or self._measured[run_id].digest != measured_digest(*pair)
+        }
+        self._measured |= measure_all(self.notebook, due)
+        self._measured = {run_id: self._measured[run_id] for run_id in stored}
+        self._known = [known(run, resolved, self._measured[i]) for i, (run, resolved) in stored.items()]
+
+    def _line_up(self, reading: str | None, only: Filter | None) -> list[tuple[Ladder, list[Horizon], str]]:
+        """Ladders with the horizons of their unfinished runs and the digest their analysis is kept under."""
+        from labbook.analysis import bare_view, inputs_digest
+        from labbook.views import candidate, horizon, view
+
+        chosen = [k for k in self._known if not only or only.matches(view(k, 0.0))]
+        by_id = {k.run.run_id: k for k in chosen}
+        lined_up = []
+        for ladder in ladders(map(candidate, chosen), reading=reading):
+            bare = bare_view(ladder)
+            found = (horizon(by_id[m.run_id], bare) for m in ladder.members)
+            horizons = [h for h in found if h is not None]
+            lined_up.append((ladder, horizons, inputs_digest(ladder, horizons)))
+        return lined_up
+
+    def _summary(
+        self, now: float, lined_up: Sequence[tuple[Ladder, list[Horizon], str]], *, compute: bool
+    ) -> Summary:
+        from labbook.analysis import analyse, bare_view
+        from labbook.views import in_ladder, needed, view
+
+        runs = {k.run.run_id: view(k, now) for k in self._known}
+        shown: list[LadderView] = []
+        for ladder, horizons, digest in lined_up:
+            analysis = self._analyses.get(digest)
+            if analysis is None and compute:
+                analysis = self._analyses[digest] = analyse(ladder, horizons)
+            shown.append(analysis.view if analysis else bare_view(ladder))
+            for member in ladder.members:
+                regime = analysis.regimes.get(member.run_id) if analysis else None
+                runs[member.run_id] = in_ladder(runs[member.run_id], shown[-1], regime)
+        if compute:
+            wanted = {digest for _, _, digest in lined_up}
+            self._analyses = {d: a for d, a in self._analyses.items() if d in wanted} or self._analyses
+        ordered = sorted(
+            runs.values(), key=lambda r: (severity(r.state, r.flags, needed(r.missing)), r.name, r.run_id)
+        )
+        return Summary(
+            as_of=now,
+            runs=tuple(ordered),
+            ladders=tuple(shown),
+            notebook=self.notebook.where,
+            version=__version__,
+            skipped=self._skipped,
+        )
+
+    # the last board
+
+    def last_known(self) -> Summary | None:
+        """The board as it was last computed, without reading a log or a point; None where there is none."""
+        kept = self._revive()
+        return replace(kept.summary, stale=True) if kept is not None else None
+
+    def _revive(self) -> Snapshot | None:
+        """Take over what an earlier process computed, once."""
+        from labbook.snapshot import decode
+
+        if self._snapshot_read:
+            return None
+        self._snapshot_read = True
+        text = self.notebook.cache_get(BOARD, "last")
+        kept = decode(text) if text is not None else None
+        if not isinstance(kept, Snapshot):
+            return None
+        self._measured = dict(kept.measured)
+        self._analyses = dict(kept.analyses)
+        return kept
+
+    def _keep(self, summary: Summary) -> None:
+        """Store the board for the next start; not more often than its size deserves."""
+        from labbook.snapshot import encode
+
+        now = time.monotonic()
+        if now < self._snapshot_at:
+            return
+        text = encode(Snapshot(summary, self._measured, self._analyses))
+        if self.notebook.cache_get(BOARD, "last") != text:
+            self.notebook.cache_put(BOARD, "last", text, self.clock())
+        self._snapshot_at = now + SNAPSHOT_EVERY_S
+
+    # one run
+
+    def curves(self, run_id: str) -> dict[str, Curve]:
+        """Every series of a run from the source that leads it.
+
+        Raises NotFoundError for an unknown run.
+        """
+        run = next((r for r in self.notebook.runs() if r.run_id == run_id), None)
+        if run is None:
+            raise NotFoundError(f"no run {run_id}", "see: labbook runs")
+        keys = {series: (run_id, series, source) for series, source in leaders(run.latest).items()}
+        found = self.notebook.curves(keys.values())
+        return {series: found[key] for series, key in keys.items()}
+
+    def detailed(self, run: RunView) -> RunView:
+        """The run with its series counted step by step."""
+        from labbook.views import series_infos
+
+        known = next(k for k in self._known if k.run.run_id == run.run_id)
+        distinct = self.notebook.distinct_steps(run.run_id)
+        return replace(run, series=series_infos(known.run, known.unit, known.factor, distinct))

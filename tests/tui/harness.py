@@ -1,0 +1,70 @@
+"""The app under test: run over planted boards with a frozen clock, read as text."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from textual.pilot import Pilot
+
+from labbook.tui.app import LabbookApp
+from tests.tui.summaries import NOW, PlantedWalk
+
+GOLDEN = Path(__file__).resolve().parents[1] / "golden"
+Running = tuple[LabbookApp, Pilot[int]]
+
+
+@asynccontextmanager
+async def running(
+    walk: PlantedWalk,
+    size: tuple[int, int] = (80, 24),
+    *,
+    scope: str = "",
+    ascii: bool = False,  # noqa: A002
+) -> AsyncIterator[Running]:
+    """The app after it read the notebook and the logs."""
+    app = LabbookApp(walk, clock=lambda: NOW, poll_s=0.01, scope=scope, ascii=ascii)
+    async with app.run_test(size=size) as pilot:
+        await settle(app, pilot, walk)
+        yield app, pilot
+    assert app.join()
+
+
+async def settle(app: LabbookApp, pilot: Pilot[int], walk: PlantedWalk | None = None) -> None:
+    """Until two passes began (so one ended), every worker is done and the screen is drawn."""
+    if walk is not None:
+        async with asyncio.timeout(20):
+            target = walk.passes + 2
+            while walk.passes < target:
+                await asyncio.sleep(0.005)
+    await pilot.pause()
+    await app.workers.wait_for_complete()
+    await pilot.pause()
+
+
+async def press(running: Running, *keys: str) -> str:
+    """Type, wait until everything is drawn, and read the screen."""
+    app, pilot = running
+    for key in keys:
+        await pilot.press(key)
+        await pilot.pause()
+    await settle(app, pilot)
+    return text(app)
+
+
+def text(app: LabbookApp) -> str:
+    """What stands on the screen."""
+    strips = app.screen._compositor.render_strips()
+    return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in strips)
+
+
+def check_golden(name: str, drawn: str) -> None:
+    """`drawn` is what tests/golden/NAME.txt holds; LABBOOK_WRITE_GOLDEN=1 writes it anew."""
+    path = GOLDEN / f"{name}.txt"
+    if os.environ.get("LABBOOK_WRITE_GOLDEN"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(drawn + "\n", encoding="utf-8")
+    assert path.read_text(encoding="utf-8") == drawn + "\n"
