@@ -18,6 +18,7 @@ from labbook.ladder import Ladder, Rung, Skipped, build
 from labbook.method import method_block
 from labbook.recipe import Candidate
 from labbook.scaling.compare import compare
+from labbook.scaling.fit import try_fit
 from labbook.scaling.predict import predict, predict_pool
 from labbook.scaling.regime import regimes
 from labbook.scaling.values import Comparison, Fit, Refusal, Regime
@@ -121,13 +122,22 @@ def analyse(ladder: Ladder, horizons: Sequence[Horizon] = ()) -> Analysis:
     return Analysis(view, judged)
 
 
-def columns(rungs: Sequence[Rung]) -> tuple[FloatArray, FloatArray, FloatArray]:
+def columns(rungs: Sequence[Rung | RungView]) -> tuple[FloatArray, FloatArray, FloatArray]:
     """N, D, L of the rungs as arrays."""
     return (
         np.array([r.N for r in rungs], dtype=np.float64),
         np.array([r.D for r in rungs], dtype=np.float64),
         np.array([r.loss for r in rungs], dtype=np.float64),
     )
+
+
+def drawable(view: LadderView) -> Fit | None:
+    """The preferred fit, able to predict: one out of the notebook is fitted again, which gives the same fit."""
+    kept = view.preferred
+    if kept is None or kept.handle is not None:
+        return kept
+    again = try_fit(kept.law, *columns(view.rungs), objective=kept.objective)
+    return again if isinstance(again, Fit) else None
 
 
 def _judge(ladder: Ladder, comparison: Comparison, horizons: Sequence[Horizon]) -> dict[str, Regime | Refusal]:

@@ -121,7 +121,10 @@ def choose_reading(members: Sequence[Candidate], n_kind: str) -> tuple[str, str]
     unknown = [m.name for m in rungs if m.unique_tokens is None]
     if repeated and not unknown:
         most = max(m.epochs or 0.0 for m in repeated)
-        return "unique", f"{len(repeated)} of {len(rungs)} rungs repeat their data, up to {most:.3g} epochs"
+        return (
+            "unique",
+            f"{len(repeated)} of {len(rungs)} finished runs repeat their data, up to {most:.3g} epochs",
+        )
     if repeated:
         return "seen", f"data is repeated, but unique tokens are unknown for {_listed(unknown)}"
     if rungs and not unknown:

@@ -1,7 +1,7 @@
 """Frozen values to JSON text and back, so that the last known board can be drawn before anything is read.
 
 Only labbook's own frozen values pass. A fit leaves its handle behind (numpy arrays) and gets it back from
-`analysis.revived`. What cannot be decoded is no snapshot: None comes back and the board is made anew.
+`analysis.drawable`. What cannot be decoded is no snapshot: None comes back and the board is made anew.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -85,6 +86,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(words: list[str]) -> int:
     shared, rest = _shared_options().parse_known_args(words)
+    shared.command_line = shlex.join(["labbook", *words])
     names = {c.name: c for c in COMMANDS}
     if shared.version:
         print(f"labbook {__version__}")

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 from labbook.errors import Exit, NotFoundError
 from labbook.filter import parse_filter
 from labbook.selection import find_ladder, find_runs
-from labbook.summary import Progress, RunView, Summary
+from labbook.summary import IngestReport, Progress, RunView, Summary
 
 if TYPE_CHECKING:
-    from labbook.workbook import IngestReport, Workbook
+    from labbook.workbook import Workbook
 
 MAX_TEXT_WIDTH = 160
 

@@ -23,9 +23,10 @@ def run(args: argparse.Namespace) -> int:
     root = resource_dir("sample_runs")
     with open_workbook(args, [root], memory=True) as book:
         if not args.plain and can_draw():
+            from labbook.cli.session import Session
             from labbook.tui import run as run_app
 
-            return run_app(book, scope="the sample ladder")
+            return run_app(Session(book))
         from labbook.report.board import board
 
         read_paths(args, book, [root])

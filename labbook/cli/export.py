@@ -4,8 +4,6 @@ WHAT is a ladder, a run or a path (read first); without it, everything. To stand
 """
 
 import argparse
-import shlex
-import sys
 import time
 from pathlib import Path
 
@@ -38,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
         raise NotFoundError("the notebook holds no run", "read some first: labbook ingest PATH")
     ladder, run_id = chosen(summary, args.what)
     text = exports[args.to].write(
-        summary, ladder, run_id, plot=markdown_plot, command=command_line(), made_at=time.time()
+        summary, ladder, run_id, plot=markdown_plot, command=args.command_line, made_at=time.time()
     )
     if args.output is None:
         emit(text.rstrip("\n"))
@@ -71,11 +69,6 @@ def markdown_plot(view: LadderView) -> list[str]:
     from labbook.report.ladderplot import ladder_plot
 
     return ladder_plot(view, 78, 22, color=False, ascii=False)
-
-
-def command_line() -> str:
-    """The command that made this report, as it can be typed again."""
-    return shlex.join(["labbook", *sys.argv[1:]])
 
 
 def write_file(path: Path, text: str) -> None:

@@ -28,8 +28,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Read the paths and report."""
-    from labbook.report.json import dumps, ingest_json
-    from labbook.report.reading import reading_text
+    from labbook.report.json import dumps
+    from labbook.report.reading import ingest_json, reading_text
 
     paths, given = required_paths(args.paths), assignments(args.given)
     with open_workbook(args, paths, memory=args.dry_run) as book:

@@ -4,6 +4,8 @@ Without a terminal the triage board is printed once. Without a path the notebook
 """
 
 import argparse
+import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from labbook.cli.common import open_workbook, required_paths
@@ -25,6 +27,12 @@ def run(args: argparse.Namespace) -> int:
     with book:
         if args.plain or not can_draw():
             return print_board(args, book, roots)
+        from labbook.cli.session import Session
         from labbook.tui import run as run_app
 
-        return run_app(book, scope=" ".join(map(str, roots)))
+        return run_app(Session(book), scope=scope_of(roots))
+
+
+def scope_of(roots: Sequence[Path]) -> str:
+    """The filter the board opens with: the folder that holds every root, nothing without roots."""
+    return os.path.commonpath([root.resolve() for root in roots]) if roots else ""

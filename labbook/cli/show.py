@@ -4,10 +4,12 @@ RUN is an id, a name, or the path of a log (read first).
 """
 
 import argparse
+from pathlib import Path
 
 from labbook.cli.common import emit, existing_paths, open_workbook, read_paths, text_width
 from labbook.errors import NotFoundError
 from labbook.selection import one_run, under
+from labbook.summary import RunView, Summary
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -26,14 +28,20 @@ def run(args: argparse.Namespace) -> int:
         if paths:
             read_paths(args, book, paths)
         summary = book.summary()
-    at_path = under(summary, paths) if paths else ()
-    if paths and len(at_path) != 1:
-        names = ", ".join(r.name for r in at_path[:6])
-        found = f"{len(at_path)} runs under {paths[0]}: {names}" if at_path else f"no run under {paths[0]}"
-        raise NotFoundError(found, "name one of them" if at_path else f"see: labbook sniff {paths[0]}")
-    view = at_path[0] if at_path else one_run(summary, args.run)
+        view = book.detailed(_at_path(summary, paths[0]) if paths else one_run(summary, args.run))
     if args.json:
         emit(dumps(show_json(view)))
     else:
         emit(card(view, summary.ladder(view.ladder), width=text_width(args)))
     return 0
+
+
+def _at_path(summary: Summary, path: Path) -> RunView:
+    """The only run at the path. Raises NotFoundError."""
+    found = under(summary, [path])
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise NotFoundError(f"no run under {path}", f"see: labbook sniff {path}")
+    names = ", ".join(r.name for r in found[:6])
+    raise NotFoundError(f"{len(found)} runs under {path}: {names}", "name one of them")

@@ -18,8 +18,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Explain the file."""
     from labbook.logs.sniff import sniff
-    from labbook.report.json import dumps, sniff_json
-    from labbook.report.reading import sniff_text
+    from labbook.report.json import dumps
+    from labbook.report.reading import sniff_json, sniff_text
 
     path = required_paths([args.file])[0]
     if path.is_dir():

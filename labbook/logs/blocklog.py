@@ -58,6 +58,8 @@ class Blocks:
         crc, size, kind = _RECORD.unpack_from(self.data, here)
         if kind == 0 and size == 0:
             return (0, b"", at + left) if here + left <= len(self.data) else None
+        if HEADER + size > left:
+            return self._damaged(at)  # no record crosses a block
         if here + HEADER + size > len(self.data):
             return None
         payload = self.data[here + HEADER : here + HEADER + size]
@@ -65,14 +67,21 @@ class Blocks:
             return self._disagree(at, kind, payload)
         return kind, payload, at + HEADER + size
 
-    def _disagree(self, at: int, kind: int, payload: bytes) -> tuple[int, bytes, int]:
+    def _disagree(self, at: int, kind: int, payload: bytes) -> tuple[int, bytes, int] | None:
         if at == HEADER:
             self.checked = False
             self.issues.append(
                 Issue("bad-crc", "the file's checksums are of another kind; not checked", "byte 7")
             )
             return kind, payload, at + HEADER + len(payload)
+        return self._damaged(at)
+
+    def _damaged(self, at: int) -> tuple[int, bytes, int] | None:
+        """Go on at the next block, as soon as there is one."""
+        after = at + BLOCK - at % BLOCK
+        if after > self.start + len(self.data):
+            return None
         self.issues.append(
             Issue("bad-crc", "a damaged record; reading goes on at the next block", f"byte {at}")
         )
-        return 0, b"", at + BLOCK - at % BLOCK
+        return 0, b"", after

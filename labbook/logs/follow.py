@@ -25,7 +25,8 @@ HEAD = 4096
 _NOWHERE = Fingerprint(0, 0, 0, 0.0, 0, "")
 _WHOLE = frozenset({"hf-trainer-state"})
 """Formats that are read whole whenever they change."""
-_OWN = ("tail", "sidecars", "parser")
+_NOTHING = {"tensorboard": "no scalar in it: a graph, texts or images only"}
+"""What a source without a single point is, by format."""
 
 
 def fingerprint(path: Path, head_len: int = HEAD) -> Fingerprint:
@@ -99,6 +100,8 @@ def _read(
     reading = _format(found.format).read(path, offset, parser, final=final)
     reading.replaces = reading.replaces or (replaced and not whole)
     _annotate(found, reading)
+    if offset == 0 and reading.offset and not any(part.series for part in reading.parts):
+        reading.issues.append(Issue("no-points", _NOTHING.get(found.format, "no record in it so far")))
     kept: dict[str, object] = {"parser": reading.state, "sidecars": beside, "tail": _tail(path, reading.offset)}
     after = SourceState(
         str(path),

@@ -139,7 +139,7 @@ def series_of(name: str) -> tuple[str, int] | None:
         return _SERIES[flat]
     if _OPTIMIZER_LR.match(flat):
         return "lr", len(SERIES["lr"])
-    held_out = _SET.match(name.strip().lower())
+    held_out = _SET.match(name.strip().lower().replace(".", "/"))
     if held_out is None:
         return None
     which = plain(held_out["eval"] or held_out["set"])

@@ -15,7 +15,7 @@ _DELIMITER = r"(?=[\s,;|)\]}%\"']|\Z)"
 PIECES = {
     "num": rf"{_RAW}{_DELIMITER}",
     "raw": _RAW,
-    "int": r"[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?!\d)",
+    "int": rf"[-+]?(?:\d{{1,3}}(?:,\d{{3}})+|\d+)(?![\d{CUT}])",
     "human": rf"(?:{_DECIMAL})\s?(?:[KMBTkmbt]\b|thousand|million|billion|trillion)?{_DELIMITER}",
 }
 """`{num}` a number with its delimiter, `{raw}` without, `{int}` digits with commas, `{human}` 50.93M."""

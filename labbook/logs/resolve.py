@@ -1,4 +1,4 @@
-"""What a run is: N, tokens, unit, recipe, each with where it comes from. Pure, and cheap for thousands of runs."""
+"""What a run is: N, tokens, unit, recipe, each with where it comes from; cheap for thousands of runs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from labbook.logs.evidence import Evidence
 from labbook.logs.given import GIVEN_KEYS, check_given
 from labbook.logs.names import is_loss
 from labbook.logs.parameters import parameter_counts
-from labbook.logs.tokens import planned_steps, planned_tokens, tokens_per_step, tokens_seen
+from labbook.logs.tokens import planned_steps, planned_tokens, tokens_per_step, tokens_seen, updates_made
 from labbook.records import Issue, Latest, Said
 from labbook.summary import Count
 
@@ -31,6 +31,8 @@ class Resolved:
     """Passes over the unique tokens."""
     planned_steps: Count | None = None
     planned_tokens: Count | None = None
+    updates: float | None = None
+    """Optimizer updates made so far, the trainer's way of counting taken into account."""
     seq_len: float | None = None
     unit: str = "nats/token"
     unit_source: str = "assumed"
@@ -60,6 +62,7 @@ def resolve(said: Sequence[Said], latest: Sequence[Latest], given: Mapping[str, 
     seq_len = known.given_number("seq_len") or known.config.value("seq_len")
     per_step = tokens_per_step(known, seq_len)
     seen = tokens_seen(known, per_step, seq_len)
+    made = updates_made(known)
     unique = known.single("unique_tokens")
     steps = planned_steps(known, per_step, known.single("planned_tokens"))
     counts = parameter_counts(known, seen)
@@ -71,6 +74,7 @@ def resolve(said: Sequence[Said], latest: Sequence[Latest], given: Mapping[str, 
         epochs=seen.value / unique.value if seen is not None and unique is not None else None,
         planned_steps=steps,
         planned_tokens=planned_tokens(known, per_step, steps),
+        updates=made[0] if made is not None else None,
         seq_len=seq_len,
         unit=unit,
         unit_source=unit_source,

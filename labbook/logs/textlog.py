@@ -46,6 +46,8 @@ class TextFormat:
         reader = LineReader(self.table, state)
         for place, line in lines:
             reader.line(line, place)
+        if final:
+            reader.close()
         if lines.long:
             reader.issues.append(
                 Issue("long-line", "lines above 64 KiB are matched in their head", "", lines.long)
@@ -115,7 +117,7 @@ class LineReader:
             if match is not None:
                 self._match(pattern, match, rank, place)
                 return
-        self._close()
+        self.close()
         self._header(line, place)
         if "slurmstepd" in line and _CANCELLED.search(line):
             self.part.status, self.part.status_line = "cancelled", f"line {place}: {clean(line, 120)}"
@@ -131,7 +133,7 @@ class LineReader:
         return True
 
     def _match(self, pattern: RecordPattern, match: re.Match[str], rank: int | None, place: int) -> None:
-        self._close()
+        self.close()
         if rank is not None and self.rank is not None and rank > self.rank:
             return
         self.rank = rank if rank is not None else self.rank
@@ -141,7 +143,8 @@ class LineReader:
         else:
             self._record(groups, place)
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """End the open record: its lines are over."""
         if self.open:
             groups, self.open = self.open, {}
             self._record(groups, int(groups.pop("place")))

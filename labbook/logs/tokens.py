@@ -109,10 +109,8 @@ def _by_axis(known: Evidence, seq_len: float | None) -> Count | None:
     return None
 
 
-def _by_step(known: Evidence, per_step: Count | None) -> Count | None:
-    """step x tokens per step; approximate where the step may count log calls."""
-    if per_step is None:
-        return None
+def updates_made(known: Evidence) -> tuple[float, bool] | None:
+    """(updates made so far, False where the step may count log calls), over all series of losses."""
     sure: list[float] = []
     unsure: list[float] = []
     for row in known.latest:
@@ -120,10 +118,17 @@ def _by_step(known: Evidence, per_step: Count | None) -> Count | None:
         one = known.source_of(row)
         if updates is not None and updates > 0 and one is not None:
             (sure if one.step_kind == "optimizer" else unsure).append(updates)
-    if not sure and not unsure:
+    return (max(sure or unsure), bool(sure)) if sure or unsure else None
+
+
+def _by_step(known: Evidence, per_step: Count | None) -> Count | None:
+    """step x tokens per step; approximate where the step may count log calls."""
+    made = updates_made(known)
+    if per_step is None or made is None:
         return None
+    updates, is_sure = made
     source = f"step x tokens per step ({per_step.source})"
-    return Count("tokens_seen", max(sure or unsure) * per_step.value, "computed", source, None, not sure)
+    return Count("tokens_seen", updates * per_step.value, "computed", source, None, not is_sure)
 
 
 def planned_tokens(known: Evidence, per_step: Count | None, steps: Count | None) -> Count | None:

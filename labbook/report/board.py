@@ -37,7 +37,7 @@ _BOARD = (
     Column("N", right=True, priority=5),
     Column("D", right=True, priority=5),
     Column("regime", priority=1, least=14, tinted=True),
-    Column("flags", priority=2, least=8, tinted=True),
+    Column("flags", priority=2, least=10, tinted=True),
 )
 _RUNS = (
     Column("run", least=12, middle=True),

@@ -61,7 +61,7 @@ _SERIES = (
     Column("not finite", right=True, priority=5),
 )
 _SOURCES = (
-    Column("source", least=12),
+    Column("source", least=12, middle=True),
     Column("format"),
     Column("sure", right=True, priority=2),
     Column("bytes", right=True, priority=3),
@@ -180,7 +180,7 @@ def _on_ladder(run: RunView, ladder: LadderView | None) -> str:
     place = f"of {ladder.name}" if run.role == "rung" else f"left out of {ladder.name}: {run.role_reason}"
     law = f" by {ladder.preferred.law}" if ladder.preferred is not None else ""
     if not known(run.residual):
-        return f"{'rung ' if run.role == 'rung' else ''}{place}; no residual"
+        return f"rung {place}; no residual" if run.role == "rung" else place
     residual = f"{signed_percent(run.residual)} % of L{law}"
     rungs = plural(len(ladder.rungs), "rung")
     return f"{residual}, one of {rungs} {place}" if run.role == "rung" else f"{residual}, {place}"

@@ -75,19 +75,22 @@ def wrap(text: str, width: int, first: str = "", rest: str = "") -> list[str]:
 
     first and rest: what the first and the later lines start with.
     """
-    lines, line, empty = [], crop(first, width), True
+    lines: list[str] = []
+    indent = crop(first, width)
+    line = indent
     for word in text.split():
-        if not empty and cell_width(line) + 1 + cell_width(word) > width:
+        if line != indent and cell_width(line) + 1 + cell_width(word) > width:
             lines.append(line)
-            line, empty = rest, True
-        line, empty = (line + word if empty else f"{line} {word}"), False
+            line = indent = rest
+        line += word if line == indent else f" {word}"
         while cell_width(line) > width:
             part = head(line, width)
-            if len(part) <= len(rest):  # not even one character fits beside the indent
+            if len(part) <= len(indent):  # not even one character fits beside the indent
                 return [*lines, crop(line, width)]
             lines.append(part)
+            indent = rest
             line = rest + line[len(part) :]
-    return lines if empty and lines else [*lines, line.rstrip()]
+    return lines if line == indent and lines else [*lines, line.rstrip()]
 
 
 def to_ascii(text: str) -> str:

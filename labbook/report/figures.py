@@ -67,8 +67,15 @@ def percent(log_error: float | None, digits: int = 2) -> str:
     return significant(100 * log_error, digits)
 
 
+def chance(p: float | None) -> str:
+    """A probability counted in draws: `93%`; no number of draws makes it certain."""
+    if p is None or not math.isfinite(p):
+        return DASH
+    return ">99%" if p > 0.99 else "<1%" if p < 0.01 else f"{p:.0%}"
+
+
 def share(p: float | None) -> str:
-    """A probability: `93%`, never rounded to certainty."""
+    """A part of a whole: `93%`, never rounded to all or nothing."""
     if p is None or not math.isfinite(p):
         return DASH
     whole = f"{p:.0%}"

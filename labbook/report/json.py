@@ -13,7 +13,7 @@ from numbers import Integral, Real
 from typing import Any
 
 from labbook.errors import LabbookError, NotFoundError
-from labbook.report.method import json_key, method_rows
+from labbook.report.method import all_warnings, json_key, method_rows
 from labbook.report.objects import (
     NOT_AVAILABLE,
     Object,
@@ -34,6 +34,7 @@ from labbook.report.objects import (
     warned_object,
     whole,
 )
+from labbook.report.ranking import preferred_by_aicc
 from labbook.report.reading import ingest_json, sniff_json
 from labbook.report.words import KINDS
 from labbook.scaling.values import Refusal
@@ -178,29 +179,24 @@ def fit_json(view: LadderView, law: str | None = None) -> Object:
         "schema": "labbook.fit/1",
         **_ladder(view),
         "preferred_by": {
-            "aicc": comparison.preferred if comparison is not None else None,
+            "aicc": preferred_by_aicc(comparison) if comparison is not None else None,
             "holdout": comparison.preferred_by_holdout if comparison is not None else None,
         },
         "admitted": list(comparison.admitted) if comparison is not None else [],
         "seed_sd": comparison.seed_sd if comparison is not None else None,
         "digest": comparison.digest if comparison is not None else None,
         "gate": refused_law(gate) if gate is not None else None,
-        "warnings": _warnings(view),
+        "warnings": [warned_object(w) for w in all_warnings(view)],
         "method": _method(view),
         "laws": laws if law is None else {law: laws[law]},
         "alternatives": alternatives_object(view),
     }
 
 
-def _warnings(view: LadderView) -> list[Object]:
-    found = [*view.warnings, *(view.comparison.warnings if view.comparison is not None else ())]
-    return [warned_object(w) for w in dict.fromkeys(found)]
-
-
 def _method(view: LadderView) -> Object:
     """The method block; parameters stand under `laws` and are not repeated."""
     fit = view.preferred
-    params = fit.params if fit is not None else {}
+    params = fit.params | fit.derived if fit is not None else {}
     return {json_key(key): value for key, value in method_rows(view) if key not in params}
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from labbook.quantities import format_size
 from labbook.report.cells import crop, finish, wrap
-from labbook.report.figures import DASH, change, loss_figure, percent, plural, power, share, signed_percent
+from labbook.report.figures import DASH, chance, change, loss_figure, percent, plural, power, signed_percent
 from labbook.report.laws import laws_text
 from labbook.report.paint import paint
 from labbook.report.table import Column, table
@@ -115,7 +115,8 @@ def readings(view: LadderView) -> list[str]:
 
 def ladder_text(view: LadderView, width: int = 78, color: bool = False, ascii: bool = False) -> str:
     """The ladder: reasons, rungs with residual, regime and gains, replicates, and what is left out."""
-    title = f"{view.name} ({view.key}): {plural(len(view.rungs), 'rung')}, {len(view.left_out)} left out"
+    key = f" ({view.key})" if view.key != view.name else ""
+    title = f"{view.name}{key}: {plural(len(view.rungs), 'rung')}, {len(view.left_out)} left out"
     lines = [*wrap(title, width), "", paint("Why these runs are one ladder", "bold", color)]
     lines += _reasons(view, width)
     recipe = "; ".join(f"{key} {value}" for key, value in view.recipe)
@@ -149,7 +150,7 @@ def rung_row(rung: RungView) -> list[str]:
         loss_figure(rung.loss),
         signed_percent(rung.residual),
         regime_word(rung.regime),
-        share(p) if p is not None else "",
+        chance(p) if p is not None else "",
         change(pooled.g_tokens) if pooled is not None else "",
         change(pooled.g_params) if pooled is not None else "",
     ]

@@ -8,7 +8,7 @@ from labbook.report.cells import finish, wrap
 from labbook.report.figures import DASH, percent, plural, significant
 from labbook.report.method import interval, method_rows
 from labbook.report.paint import paint
-from labbook.report.ranking import aicc_difference, by_aicc, sentences
+from labbook.report.ranking import aicc_difference, by_aicc, preferred_by_aicc, sentences
 from labbook.report.table import Column, table
 from labbook.report.verdict import regime_line
 from labbook.report.words import refusal_words
@@ -99,7 +99,7 @@ def _tenth(value: float | None) -> str:
 
 
 def _pooled(comparison: Comparison, law: str) -> str:
-    if law == comparison.preferred:
+    if law == preferred_by_aicc(comparison):
         return "preferred"
     return "yes" if law in comparison.admitted else "no"
 
@@ -116,7 +116,7 @@ def param_rows(fit: Fit) -> list[list[str]]:
             interval(fit, name),
             fit.interval_method if i == 0 else "",
         ]
-        for i, (name, value) in enumerate(fit.params.items())
+        for i, (name, value) in enumerate((fit.params | fit.derived).items())
     ]
 
 
@@ -163,6 +163,10 @@ def _alternative(other: Alternative) -> list[str]:
     law = other.preferred or "no law"
     rms = f" with rms {percent(other.rms_log)} %" if other.rms_log is not None else ""
     note = f" {other.note.rstrip('.')}." if other.note else ""
-    changes = [f"- {name}: {now} -> {then}" for name, now, then in other.changes]
-    verdicts = f"{plural(len(changes), 'verdict')} would change" if changes else "no verdict would change"
+    groups: dict[tuple[str, str], list[str]] = {}
+    for name, now, then in other.changes:
+        groups.setdefault((now, then), []).append(name)
+    changes = [f"- {now} -> {then}: {', '.join(names)}" for (now, then), names in groups.items()]
+    n = len(other.changes)
+    verdicts = f"{plural(n, 'verdict')} would change" if n else "no verdict would change"
     return [f"{other.title}: {plural(other.n, 'rung')}, {law}{rms}; {verdicts}.{note}", *changes]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 
 from labbook.report.figures import percent, significant
 from labbook.report.ranking import by_aicc, by_holdout
-from labbook.scaling.values import Comparison, Fit
+from labbook.scaling.values import Comparison, Fit, Warned
 from labbook.summary import LadderView
 
 Pair = tuple[str, str]
@@ -37,7 +37,6 @@ def method_rows(view: LadderView, extra: Iterable[Pair] = ()) -> list[Pair]:
 
 def _ladder(view: LadderView) -> list[Pair]:
     left_out = "; ".join(f"{x.name} ({x.code}: {x.reason})" for x in view.left_out)
-    codes = dict.fromkeys(w.code for w in view.warnings)
     return [
         ("ladder", view.key),
         ("runs used", ", ".join(r.name for r in view.rungs) or "none"),
@@ -46,8 +45,16 @@ def _ladder(view: LadderView) -> list[Pair]:
         ("D reading", f"{view.d_reading}: {view.d_reason}"),
         ("loss", f"{view.loss_unit}, {view.loss_series}"),
         ("loss rule", view.loss_rule),
-        ("warnings", ", ".join(codes) or "none"),
+        ("warnings", ", ".join(dict.fromkeys(w.code for w in all_warnings(view))) or "none"),
     ]
+
+
+def all_warnings(view: LadderView) -> list[Warned]:
+    """Warnings of the ladder, of the comparison and of the law in front, each once."""
+    found = [*view.warnings]
+    found += view.comparison.warnings if view.comparison is not None else ()
+    found += view.preferred.warnings if view.preferred is not None else ()
+    return list(dict.fromkeys(found))
 
 
 def _fits(view: LadderView) -> list[Pair]:
@@ -86,8 +93,14 @@ def _law(fit: Fit) -> list[Pair]:
         ("largest residual", f"{percent(fit.max_resid_log, 6)} % of L"),
         ("condition", significant(fit.condition)),
         ("corr(ln N, ln D)", significant(fit.corr)),
-        *((name, f"{significant(fit.params[name])} {interval(fit, name)}") for name in fit.params),
+        *_figures(fit),
     ]
+
+
+def _figures(fit: Fit) -> list[Pair]:
+    """Parameters and what follows from them, six significant digits with intervals."""
+    values = fit.params | fit.derived
+    return [(name, f"{significant(value)} {interval(fit, name)}") for name, value in values.items()]
 
 
 def interval(fit: Fit, name: str) -> str:

@@ -235,12 +235,13 @@ def fit_object(comparison: Comparison, fit: Fit) -> Object:
     return {
         "status": fit.status.value,
         "params": dict(fit.params) if shown else None,
-        "intervals": {name: _bounds(fit, name) for name in fit.params} if shown else None,
+        "intervals": {name: _bounds(fit, name) for name in (*fit.params, *fit.derived)} if shown else None,
         "rms_log": fit.rms_log if shown else None,
         "aicc": fit.aicc if shown else None,
         "objective": fit.objective,
         "starts_at_best": fit.starts_at_best,
         "refused": None,
+        "derived": dict(fit.derived) if shown else None,
         "equation": fit.equation,
         "n": fit.n,
         "k": fit.k,
@@ -269,9 +270,9 @@ def _bounds(fit: Fit, name: str) -> list[float] | None:
 
 def _refused_fit(refused: Refusal) -> Object:
     empty = (
-        "params intervals rms_log aicc objective starts_at_best equation n k aicc_difference max_resid_log "
-        "holdout_rms_log holdout_worst_log objective_value interval_method starts distinct_optima tolerance "
-        "condition corr left_out_of_pool"
+        "params derived intervals rms_log aicc objective starts_at_best equation n k aicc_difference "
+        "max_resid_log holdout_rms_log holdout_worst_log objective_value interval_method starts "
+        "distinct_optima tolerance condition corr left_out_of_pool"
     )
     nothing: Object = dict.fromkeys(empty.split())
     return {"status": "refused", **nothing, "refused": refused_law(refused), "bound": [], "admitted": False} | {

@@ -319,10 +319,12 @@ def _law_lines(
 
 def preferred_law(view: LadderView) -> tuple[Law | None, Band | None]:
     """Curve and 95 % band of the ladder's preferred fit, for `ladder_spec`; None where there is none."""
-    fit = view.preferred
+    from labbook.analysis import drawable
+    from labbook.scaling.predict import predict, predict_interval
+
+    fit = drawable(view)
     if fit is None:
         return None, None
-    from labbook.scaling.predict import predict, predict_interval
 
     chosen: Fit = fit
 

@@ -18,6 +18,11 @@ def by_aicc(comparison: Comparison) -> list[str]:
     return [f.law for f in sorted(fits, key=lambda f: (f.aicc if f.aicc is not None else 0.0, f.law))]
 
 
+def preferred_by_aicc(comparison: Comparison) -> str | None:
+    """The admitted law of least AICc, whichever law was asked for."""
+    return next((law for law in by_aicc(comparison) if law in comparison.admitted), None)
+
+
 def by_holdout(comparison: Comparison) -> list[str]:
     """Law names by rms error on the largest N held out, best first."""
     return sorted(comparison.holdout, key=lambda law: (comparison.holdout[law][0], law))
@@ -61,12 +66,21 @@ def _score(fit: Fit) -> tuple[bool, float]:
 
 def compare(better: Fit, worse: Fit) -> str:
     """`kaplan fits better than chinchilla: rms 0.61 % against 1.9 %, AICc lower by 35.2, with ...`."""
-    rms = f"rms {percent(better.rms_log)} % against {percent(worse.rms_log)} %"
+    rms = "rms {} % against {} %".format(*_apart(better.rms_log, worse.rms_log))
     fewer = _fewer(worse.k - better.k)
     if better.aicc is None or worse.aicc is None:
         return f"{better.law} against {worse.law}: {rms}, {fewer}; no AICc for both with {better.n} rungs"
     gap = worse.aicc - better.aicc
     return f"{better.law} fits better than {worse.law}: {rms}, AICc lower by {significant(gap, 3)}, {fewer}"
+
+
+def _apart(a: float, b: float) -> tuple[str, str]:
+    """Both errors in percent, with as many digits as it takes to tell them apart."""
+    for digits in range(2, 6):
+        first, second = percent(a, digits), percent(b, digits)
+        if first != second:
+            break
+    return first, second
 
 
 def _fewer(difference: int) -> str:
@@ -92,5 +106,5 @@ def _orders(comparison: Comparison) -> list[str]:
 
 
 def _split(comparison: Comparison) -> str:
-    a, b = comparison.preferred, comparison.preferred_by_holdout
+    a, b = preferred_by_aicc(comparison), comparison.preferred_by_holdout
     return f". AICc prefers {a}, the hold-out {b}" if a and b and a != b else ""

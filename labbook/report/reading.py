@@ -134,7 +134,7 @@ def _read_from(report: SniffReport, width: int) -> list[str]:
     lines += ["", *wrap(f"loss in {report.unit}{why}", width)] if report.unit else []
     lines += wrap(f"missing: {', '.join(report.missing)}", width) if report.missing else []
     for code, place, text, n in report.issues[:_LISTED]:
-        lines += wrap(f"{code}{_where('', place)}: {text}{_times(n)}", width, rest="  ")
+        lines += wrap(f"{code}{f' at {place}' if place else ''}: {text}{_times(n)}", width, rest="  ")
     return lines
 
 

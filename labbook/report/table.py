@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from labbook.report.cells import cell_width, crop_middle, pad
+from labbook.report.figures import DASH
 from labbook.report.paint import paint, style_of
 
 Row = Sequence[str]
@@ -39,7 +40,8 @@ def table(
 ) -> list[str]:
     """Heading and rows as lines of at most `width` cells.
 
-    rows: one text per column each. A column without a single filled cell is not shown.
+    rows: one text per column each. A column without a single filled cell is not shown, nor is one of
+    dashes alone where it may go.
     """
     layout = fit(columns, rows, width - indent)
     heading = _line(columns, [c.title for c in columns], layout)
@@ -58,7 +60,7 @@ def fit(columns: Sequence[Column], rows: Sequence[Row], width: int) -> Layout:
             return Layout(tuple((i, natural[i]) for i in kept), 2)
         room = width - (len(kept) - 1)
         if sum(least[i] for i in kept) <= room:
-            return Layout(tuple(_share(kept, natural, least, room)), 1)
+            return Layout(tuple(_share(columns, kept, natural, least, room)), 1)
         dropped = max(kept, key=lambda i: (columns[i].priority, i))
         if columns[dropped].priority == 0:
             break
@@ -67,16 +69,19 @@ def fit(columns: Sequence[Column], rows: Sequence[Row], width: int) -> Layout:
 
 
 def _natural(i: int, column: Column, rows: Sequence[Row]) -> int:
-    widest = max((cell_width(row[i]) for row in rows), default=0)
-    return max(widest, cell_width(column.title)) if widest else 0
+    if all(row[i] in ("", DASH) if column.priority else not row[i] for row in rows):
+        return 0
+    return max(cell_width(column.title), *(cell_width(row[i]) for row in rows))
 
 
-def _share(kept: list[int], natural: list[int], least: list[int], room: int) -> list[tuple[int, int]]:
-    """Widths between least and natural: the widest croppable column yields first."""
+def _share(
+    columns: Sequence[Column], kept: list[int], natural: list[int], least: list[int], room: int
+) -> list[tuple[int, int]]:
+    """Widths between least and natural: columns that may go yield first, the widest of equals."""
     widths = {i: natural[i] for i in kept}
     while sum(widths.values()) > room:
-        widest = max((i for i in kept if widths[i] > least[i]), key=lambda i: widths[i])
-        widths[widest] -= 1
+        croppable = (i for i in kept if widths[i] > least[i])
+        widths[max(croppable, key=lambda i: (columns[i].priority, widths[i]))] -= 1
     return [(i, widths[i]) for i in kept]
 
 

@@ -9,7 +9,7 @@ smaller gain.
 from __future__ import annotations
 
 from labbook.report.cells import first_fit
-from labbook.report.figures import bare, change, done_share, known, share
+from labbook.report.figures import bare, chance, change, done_share, known, share
 from labbook.report.words import UNITS_SHORT
 from labbook.scaling.values import Gains, Interval, Refusal, Regime
 from labbook.summary import RunView
@@ -67,14 +67,16 @@ def _inconclusive(regime: Regime, unit: str) -> list[str]:
     if regime.pooled is None:
         return ["inconclusive"]
     g = regime.pooled
-    p = f"inconclusive: data {share(g.p_data)}, balanced {share(g.p_balanced)}, model {share(g.p_model)}"
+    note = " (form-dependent)" if regime.form_dependent else ""
+    shares = f"data {chance(g.p_data)}, balanced {chance(g.p_balanced)}, model {chance(g.p_model)}"
+    p = f"inconclusive{note}: {shares}"
     gains = _gains(g, unit, interval=False, short=False)
     return [f"{p}; {gains}", f"{p}; {_gains(g, unit, interval=False, short=True)}", p]
 
 
 def _title(regime: Regime) -> str:
     """`data-limited (93%), s_D .73`."""
-    inside = [share(p)] if (p := probability(regime)) is not None else []
+    inside = [chance(p)] if (p := probability(regime)) is not None else []
     inside += ["form-dependent"] if regime.form_dependent else []
     note = f" ({', '.join(inside)})" if inside else ""
     data_share = f", s_D {bare(regime.data_share)}" if regime.data_share is not None else ""
@@ -88,13 +90,18 @@ def _limited(regime: Regime, unit: str) -> list[str]:
     g = regime.pooled
     end = "; more compute helps" if regime.label == "balanced" else ""
     with_interval = regime.label != "balanced"
-    first = "params" if regime.label == "model-limited" else "tokens"
+    first = _first(regime)
     lines = [
         f"{title}: {_gains(g, unit, interval=interval, short=short, first=first)}{end}"
         for interval in (with_interval, False)
         for short in (False, True)
     ]
     return [*lines, f"{title}: {_gain(g, first, interval=False, short=True)}{_suffix(unit)}", title]
+
+
+def _first(regime: Regime) -> str:
+    """The doubling that helps more by the label stands first."""
+    return "params" if regime.label == "model-limited" else "tokens"
 
 
 def _repeat_limited(regime: Regime, run: RunView | None, unit: str) -> list[str]:
@@ -104,8 +111,9 @@ def _repeat_limited(regime: Regime, run: RunView | None, unit: str) -> list[str]
     if regime.pooled is None:
         return [head]
     join = "; " if reason else ": "
-    both = _gains(regime.pooled, unit, interval=False, short=False, fresh=True)
-    one = _gain(regime.pooled, "tokens", interval=False, short=False, fresh=True) + _suffix(unit)
+    first = _first(regime)
+    both = _gains(regime.pooled, unit, interval=False, short=False, first=first, fresh=True)
+    one = _gain(regime.pooled, first, interval=False, short=False, fresh=True) + _suffix(unit)
     return [f"{head}{join}{both}", f"{head}{join}{one}", head, title]
 
 

@@ -27,6 +27,7 @@ KINDS = {
     "n_non_embedding": "non_embedding",
     "n_total": "total",
     "n_active": "active",
+    "n_other": "other",
 }
 """How the JSON names the kinds of N."""
 

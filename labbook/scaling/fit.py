@@ -142,8 +142,10 @@ def _describe(
 
 
 def _status(solution: Solution, findings: Findings) -> FitStatus:
-    if not solution.has_converged or not np.isfinite(solution.theta[solution.theta != -np.inf]).all():
+    if not math.isfinite(solution.value):
         return FitStatus.NOT_CONVERGED
+    if not solution.has_converged and not findings.bound and not findings.refused:
+        return FitStatus.NOT_CONVERGED  # with one of them it is known where the solver was still walking to
     if findings.refused:
         return FitStatus.UNIDENTIFIED
     return FitStatus.AT_BOUND if findings.bound else FitStatus.CONVERGED

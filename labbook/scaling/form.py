@@ -126,7 +126,7 @@ def slopes(form: Form, part: Shares, n: FloatArray, d: FloatArray) -> FloatArray
             np.multiply(part.g, share, out=result[:, level])
             if at + 1 in form.free:
                 np.multiply(result[:, level], -x, out=result[:, level + 1])
-    if part.t is not None:
+    if part.t is not None and E in form.free:
         result[:, form.free.index(E)] = part.g * part.t
     if GAMMA in form.free:
         result[:, form.free.index(GAMMA)] = part.bracket

@@ -15,7 +15,6 @@ from labbook.scaling.values import Refusal
 SPARE = 2
 """Rungs a form needs beyond its parameters before it has a voice."""
 FORMS_NEEDED = 2
-SEPARATE = "separate N and D"
 
 
 def rungs_needed() -> int:
@@ -28,28 +27,27 @@ def regime_gate(N: FloatArray, D: FloatArray) -> Refusal | None:
     sizes = distinct(N)
     if sizes.size < SIZES_NEEDED:
         text = f"{count_word(sizes.size)} model size" + ("" if sizes.size == 1 else "s")
-        run = remedy.new_size(N, D) if N.size else None
-        return Refusal("unidentified", f"{text}: N side not identifiable", remedy.sentence(run, "add a size"))
+        settle = (
+            remedy.sentence(remedy.new_size(N, D), "add a size") if N.size else "Finish runs of three sizes."
+        )
+        return Refusal("unidentified", f"{text}: N side not identifiable", settle)
     corr = remedy.correlation(N, D)
     if math.isnan(corr):
-        run = remedy.separating_run(N, D)
-        return Refusal(
-            "unidentified", "one token count: D side not identifiable", remedy.sentence(run, SEPARATE)
-        )
+        text = "one token count: D side not identifiable"
+        return Refusal("unidentified", text, remedy.separation(N, D))
     if abs(corr) >= remedy.SEPARATED:
-        return _confounded(N, D, sizes, corr)
-    if N.size < rungs_needed():
-        missing = rungs_needed() - N.size
-        text = f"{count_word(N.size)} rungs, {count_word(rungs_needed())} are needed"
-        run = remedy.separating_run(N, D)
-        first = f"; the first at {format_size(run[0])} for {format_size(run[1])} tokens" if run else ""
-        plural = "" if missing == 1 else "s"
-        return Refusal("too-few-rungs", text, f"{count_word(missing).capitalize()} more run{plural}{first}.")
-    return None
+        what = "one D per N" if sizes.size == N.size else "N and D move together"
+        return Refusal("n-d-confounded", f"{what} (corr {corr:.2f})", remedy.separation(N, D))
+    return _too_few(N, D) if N.size < rungs_needed() else None
 
 
-def _confounded(N: FloatArray, D: FloatArray, sizes: FloatArray, corr: float) -> Refusal:
-    one_length = sizes.size == N.size
-    what = "one D per N" if one_length else "N and D move together"
+def _too_few(N: FloatArray, D: FloatArray) -> Refusal:
+    missing = rungs_needed() - N.size
     run = remedy.separating_run(N, D)
-    return Refusal("n-d-confounded", f"{what} (corr {corr:.2f})", remedy.sentence(run, SEPARATE))
+    first = f"; the first at {format_size(run[0])} for {format_size(run[1])} tokens" if run else ""
+    plural = "" if missing == 1 else "s"
+    return Refusal(
+        "too-few-rungs",
+        f"{count_word(N.size)} rungs, {count_word(rungs_needed())} are needed",
+        f"{count_word(missing).capitalize()} more run{plural}{first}.",
+    )

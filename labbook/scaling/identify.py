@@ -134,7 +134,7 @@ def _check_correlation(findings: Findings, law: Law, N: FloatArray, D: FloatArra
     exponents = " and ".join(
         p.name for p in law.parameters if not p.is_scale and p.name.startswith(("alpha", "beta"))
     )
-    settle = remedy.sentence(remedy.separating_run(N, D), "separate them")
+    settle = remedy.separation(N, D, "them")
     if abs(corr) > CONFOUNDED:
         text = f"This ladder cannot separate {exponents}: N and D move together (corr {corr:.3f})."
         findings.refuse("n-d-confounded", f"{text} L(C) = E + k C^-c is fitted instead. {settle}".strip())

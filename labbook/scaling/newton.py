@@ -115,11 +115,10 @@ def _step(here: Evaluation, lam: FloatArray) -> FloatArray:
 
 
 def _solve(matrices: FloatArray, gradient: FloatArray) -> FloatArray:
-    step: FloatArray
+    step = np.full(gradient.shape, np.nan)
     try:
-        step = -np.linalg.solve(matrices, gradient[:, :, None])[:, :, 0]
+        step[:] = -np.linalg.solve(matrices, gradient[:, :, None])[:, :, 0]
     except np.linalg.LinAlgError:  # one exactly singular row fails the whole stack
-        step = np.full(gradient.shape, np.nan)
         for row, matrix in enumerate(matrices):
             if np.linalg.matrix_rank(matrix) == matrix.shape[0]:
                 step[row] = -np.linalg.solve(matrix, gradient[row])

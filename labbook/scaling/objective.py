@@ -80,7 +80,7 @@ def evaluate(problems: Problems, theta: FloatArray, delta: float) -> Evaluation:
     gradient = _dot(columns, inner.psi)
     hessian = _bracket(problems, part, columns, inner, gradient)
     curvature = _dot(columns * columns, inner.irls)
-    if part.keep is not None:
+    if part.keep is not None and E in form.free:
         at = form.free.index(E)
         gradient[:, at], hessian[:, at], curvature[:, at] = _floor(columns, pull, part.keep, at)
         hessian[:, :, at] = hessian[:, at]
@@ -130,7 +130,7 @@ def _bracket(
                 hessian[:, level, power] += gradient[:, power]
                 hessian[:, power, level] += gradient[:, power]
                 hessian[:, power, power] -= (psi * columns[:, power]) @ x
-    if part.t is not None:
+    if part.t is not None and E in free:
         e = free.index(E)
         hessian[:, e, e] += gradient[:, e]
     if GAMMA in free:

@@ -60,14 +60,21 @@ def separating_run(N: FloatArray, D: FloatArray) -> tuple[float, float] | None:
 
 
 def new_size(N: FloatArray, D: FloatArray) -> tuple[float, float]:
-    """A run of a size the ladder lacks: one step below its smallest, for the tokens of that one's longest."""
+    """A run of a size the ladder lacks: one step below its smallest, for as many tokens as that one's usual."""
     sizes = distinct(N)
     step = float(np.median(sizes[1:] / sizes[:-1])) if sizes.size > 1 else OUTSIDE_STEP
-    return float(sizes[0] / step), float(D[sizes[0] * SAME >= N].max())
+    return float(sizes[0] / step), float(np.median(D[sizes[0] * SAME >= N]))
 
 
-def sentence(run: tuple[float, float] | None, effect: str) -> str:
-    """`One run at 124M for 7.5B tokens would separate them.`; empty where there is no such run."""
+def separation(N: FloatArray, D: FloatArray, what: str = "N and D") -> str:
+    """The sentence that names the run which would separate `what`; empty where no affordable run helps."""
+    run = separating_run(N, D)
     if run is None:
         return ""
+    enough = abs(correlation(np.append(N, run[0]), np.append(D, run[1]))) < SEPARATED
+    return sentence(run, f"separate {what}" if enough else f"begin to separate {what}")
+
+
+def sentence(run: tuple[float, float], effect: str) -> str:
+    """`One run at 124M for 7.5B tokens would separate them.`"""
     return f"One run at {format_size(run[0])} for {format_size(run[1])} tokens would {effect}."

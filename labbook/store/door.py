@@ -71,6 +71,8 @@ class FolderDoor:
         with self.locked(exclusive=True):
             if not self.database.exists():
                 self._create()
+                self._new_stamp()
+                return
             with self.connected(read_only=False) as connection:
                 if migrate(connection, self._known):
                     self._new_stamp()

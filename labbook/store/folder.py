@@ -30,7 +30,7 @@ def locate(where: str | Path | None) -> Path | None:
         return None
     folder = Path(named).expanduser() if named else _default()
     folder = folder.resolve()
-    if folder.is_file():
+    if os.path.isfile(folder):  # False, not an error, where the way there is closed to us
         raise NotebookError(f"{folder} is a file; a notebook is a folder", _way_out(folder))
     return folder
 

@@ -6,7 +6,9 @@ once; see `door`. Errors are NotebookError and NotebookBusy with what to try nex
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -65,11 +67,13 @@ class Notebook:
     @classmethod
     def _in_memory(cls, door: FolderDoor, known: tuple[Migration, ...], reason: Unusable) -> Notebook:
         memory = MemoryDoor(known)
-        has_one = door.database.is_file()
-        if has_one:
-            memory.fill(door)
+        is_copy = False
+        if os.path.isfile(door.database):
+            with suppress(Unusable):  # it cannot even be locked for reading
+                memory.fill(door)
+                is_copy = True
         memory.prepare()
-        kept = "a copy of it in memory" if has_one else "an empty notebook in memory"
+        kept = "a copy of it in memory" if is_copy else "an empty notebook in memory"
         return cls(memory, MEMORY, f"{reason.message}. This is {kept}: nothing new will be kept.")
 
     def __enter__(self) -> Notebook:
@@ -96,7 +100,7 @@ class Notebook:
         """Store the news of some sources in one transaction; `now` is in Unix seconds.
 
         Returns how many of them were left out because another process had stored their news first. A
-        stored source's `generation` is then one more than its `base_generation`. About 200,000 points
+        stored source's `generation` is then one more than its `base_generation`. About 100,000 points
         take 0.3 s; larger batches are the caller's to split.
         """
         if not batch:

@@ -83,7 +83,7 @@ def from_part(source_id: str, run_id: str, part: RunPart) -> Wording:
         config=dict(part.config),
         config_source=part.config_source,
         figures=tuple(dict.fromkeys(part.figures)),
-        units=dict(part.units),
+        units={clean(series): unit for series, unit in part.units.items()},
         step_kind=part.step_kind,
         step_origin=part.step_origin,
         started=part.started,

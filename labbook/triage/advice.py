@@ -41,14 +41,20 @@ def advice(
 def _broken(state: State, flag: Flag | None, step: float | None) -> str:
     """step: where a live run is; None for one that is over, which nobody can stop any more."""
     since = None if flag is None else flag.since_step
-    if step is not None and (state == "nan" or (state == "diverged" and _stays_open(since, step))):
+    if step is not None and flag is not None and _stays_open(flag, step):
         return f"stop: {state} stays open" + ("" if since is None else f" since step {since:.0f}")
-    place = "" if since is None else f" before step {since:.0f}"
-    return f"lower the learning rate or restart{place}"
+    if state == "nan" and step is not None and since is not None:
+        return f"look at the data at step {since:.0f}"
+    return "lower the learning rate or restart" + ("" if since is None else f" before step {since:.0f}")
 
 
-def _stays_open(since: float | None, step: float) -> bool:
-    return since is not None and step - since > thresholds().advice.stays_open_share * step
+def _stays_open(flag: Flag, step: float) -> bool:
+    """True for a nan that is no single batch, and for a divergence that has lasted."""
+    limits = thresholds().advice
+    if flag.id == "nan":
+        return flag.value is None or flag.value >= limits.nan_values
+    since = flag.since_step
+    return flag.id == "diverged" and since is not None and step - since > limits.stays_open_share * step
 
 
 def _look_again(

@@ -43,7 +43,9 @@ class Nan:
         if curve is None or not len(curve):
             return []
         kept = stands(curve)
-        step, wall, bad = curve.step[kept], curve.wall[kept], ~np.isfinite(curve.value[kept])
+        wall, bad = curve.wall[kept], ~np.isfinite(curve.value[kept])
+        # a log without steps still has an order; its points are counted instead
+        step = np.where(np.isfinite(curve.step[kept]), curve.step[kept], np.arange(len(bad)))
         flags = []
         for group in _episodes(np.flatnonzero(bad), self.limits.clear_after):
             first, last = int(group[0]), int(group[-1])

@@ -135,6 +135,7 @@ class AdviceLimits:
     """Of the line that says what to do."""
 
     stays_open_share: float
+    nan_values: int
     look_again: tuple[float, ...]
 
 

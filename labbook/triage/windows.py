@@ -113,10 +113,14 @@ def _warm_up_end(rate: FloatArray, limits: Windows) -> int:
 
 
 def spans(points: Trace, lr: Curve | None, *, by_cadence: bool) -> list[tuple[int, int]]:
-    """(start, end) of the windows a rule may compare points in: cut where a learning-rate climb is over
-    and, with `by_cadence`, where the logging interval changes."""
-    cuts = {int(np.searchsorted(points.step, last, side="right")) for _, last in lr_restarts(lr)}
-    if by_cadence:
-        cuts.update(cadence_starts(points.step))
-    inner = sorted(c for c in cuts if 0 < c < len(points))
-    return list(zip([0, *inner], [*inner, len(points)], strict=True))
+    """(start, end) of the windows a rule may compare points in, in order.
+
+    Points logged while the learning rate climbs again belong to none; with `by_cadence` a change of the
+    logging interval starts a window too.
+    """
+    climbs = [tuple(np.searchsorted(points.step, ends, side="right")) for ends in lr_restarts(lr)]
+    cuts = {int(cut) for climb in climbs for cut in climb}
+    cuts.update(cadence_starts(points.step) if by_cadence else ())
+    inner = sorted(cut for cut in cuts if 0 < cut < len(points))
+    windows = zip([0, *inner], [*inner, len(points)], strict=True)
+    return [(a, b) for a, b in windows if not any(low <= a < high for low, high in climbs)]

@@ -168,8 +168,8 @@ class LabbookApp(App[int], inherit_bindings=False):
         """Back."""
         if isinstance(self.screen, HelpScreen):
             self.pop_screen()
-        elif self._history:
-            self._show(self._history.pop())
+        else:
+            self._show(self._history.pop() if self._history else SCREENS[0].name)
 
     def on_export(self, message: messages.Export) -> None:
         """Write the report in a worker."""
@@ -221,7 +221,7 @@ class LabbookApp(App[int], inherit_bindings=False):
 
     def action_command_palette(self) -> None:
         """Find an action or a run by its words."""
-        if not CommandPalette.is_open(self):
+        if not isinstance(self.screen, CommandPalette):
             self.push_screen(CommandPalette(placeholder="an action, or the name of a run"))
 
     def action_read(self) -> None:

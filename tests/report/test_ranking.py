@@ -40,6 +40,12 @@ def test_orders_that_differ_are_told() -> None:
     )
 
 
+def test_errors_are_printed_until_they_differ() -> None:
+    """`1.1 % against 1.1 %` would say nothing."""
+    text = compare(values.fit("kaplan", 4, 0.0112, -10.0), values.fit("chinchilla", 5, 0.0111, -9.0))
+    assert "rms 1.12 % against 1.11 %" in text
+
+
 def test_without_aicc_only_the_error_is_compared() -> None:
     """Too few rungs for AICc: no difference is made up."""
     small = values.comparison(fits=pair((0.01, None), (0.02, None)), holdout={})

@@ -60,8 +60,8 @@ ROWS = [["d128-D1.6M", "393K", "data-limited"], ["漢字漢字", "1M", ""]]
 def test_columns_go_by_priority() -> None:
     """Full, then cropped, then without the least important, at last the first column alone."""
     assert table(COLUMNS, ROWS, 40)[1] == "d128-D1.6M  393K  data-limited"
-    assert table(COLUMNS, ROWS, 20)[1] == "d128-D… 393K data-l…"
-    assert table(COLUMNS, ROWS, 12)[0].split() == ["run", "regime"]
+    assert table(COLUMNS, ROWS, 20)[1] == "d128-D1.… 393K data…"
+    assert table(COLUMNS, ROWS, 12)[0].split() == ["run", "regi…"]
     assert table(COLUMNS, ROWS, 5)[0].split() == ["run"]
 
 
@@ -69,6 +69,19 @@ def test_columns_go_by_priority() -> None:
 def test_tables_never_exceed_their_width(rows: list[list[str]], width: int) -> None:
     """Whatever the cells hold."""
     assert all(cell_width(line) <= width for line in table(COLUMNS, rows, width))
+
+
+def test_what_may_go_is_cropped_first() -> None:
+    """A run's name keeps its cells while a less important column can give some."""
+    columns = (Column("run", least=4), Column("note", priority=1, least=4))
+    assert table(columns, [["d128-D1.6M", "a longer note"]], 20)[1] == "d128-D1.6M a longer…"
+
+
+def test_columns_that_say_nothing_go() -> None:
+    """Empty ones always, dashes alone where the column may go."""
+    columns = (Column("a"), Column("b", priority=1), Column("c"))
+    assert table(columns, [["x", "–", ""], ["y", "", ""]], 40)[0] == "a"
+    assert table(columns, [["–", "1", "z"]], 40)[0].split() == ["a", "b", "c"]
 
 
 def test_columns_line_up_under_wide_characters() -> None:

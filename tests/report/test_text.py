@@ -202,7 +202,7 @@ def test_laws_text_holds_full_figures_and_reasons() -> None:
         "general: six rungs for six parameters; two more sizes.",
         "power: did not converge",
         "short-range: Less than one decade of N",
-        "d128-D1.6M: data-limited -> balanced",
+        "data-limited -> balanced: d128-D1.6M",
         "no verdict would change",
     ):
         assert words in text

@@ -77,6 +77,13 @@ def test_repeat_limited_never_advises_tokens_without_fresh() -> None:
     assert "2x tokens" not in line
 
 
+def test_the_doubling_that_helps_more_leads() -> None:
+    """Also behind the prefix, and where the line has room for one gain only."""
+    regime = values.regime("model-limited", repeat_limited=True)
+    assert regime_line(regime, values.run(), "nats/byte").endswith("4 epochs; 2x params -.012 nats/B")
+    assert ": 2x N -.012" in regime_line(values.regime("model-limited"), None, "nats/token", 52)
+
+
 def test_split_probabilities_are_shown() -> None:
     """Inconclusive without a refusal: no label reaches .8, and the three shares say so."""
     regime = values.regime(

@@ -155,8 +155,9 @@ def live(name: str = "d192-D6.4M", **changes: object) -> RunView:
 
 
 NUMBERS = (
-    "last_seen", "step", "planned_steps", "frac", "n", "tokens_seen", "unique_tokens", "epochs", "tokens_per_step",
-    "tokens_per_s", "sec_per_step", "loss", "train", "val", "ladder", "residual", "seed", "peak_lr",
+    "last_seen", "step", "planned_steps", "frac", "n", "tokens_seen", "unique_tokens", "epochs",
+    "tokens_per_step", "tokens_per_s", "sec_per_step", "loss", "train", "val", "ladder", "residual",
+    "seed", "peak_lr",
 )  # fmt: skip
 TUPLES = ("formats", "n_all", "flags", "recipe", "series", "sources", "issues")
 
@@ -193,7 +194,7 @@ def fit(law: str, k: int, rms: float, aicc: float | None, **changes: object) -> 
         n=12,
         k=k,
         params=params,
-        intervals={name: (0.9 * value, 1.1 * value) for name, value in params.items()},
+        intervals={**{name: (0.9 * value, 1.1 * value) for name, value in params.items()}, "a": (0.4, 0.45)},
         interval_method="delta-t",
         objective="least-squares-log",
         objective_value=12 * rms**2 / 2,
@@ -207,6 +208,7 @@ def fit(law: str, k: int, rms: float, aicc: float | None, **changes: object) -> 
         tolerance=1e-10,
         condition=41.5,
         corr=0.12,
+        derived={"a": 0.4242} if law == "chinchilla" else {},
     )
     return replace(made, **changes)  # type: ignore[arg-type]
 
@@ -291,7 +293,8 @@ def summary(**changes: object) -> Summary:
         runs=(
             run("d96-D6.4M-lr60x", state="nan", flags=(nan,),
                 loss=Level(math.nan, None, "train", "last", 900.0, 1), role="left-out",
-                role_reason="broken-run: nan from step 900", residual=None, advice="stop", regime=Refusal("unstable", "the loss is not a number")),
+                role_reason="broken-run: nan from step 900", residual=None, advice="stop",
+                regime=Refusal("unstable", "the loss is not a number")),
             live(),
             run(),
             run("d64-D6.4M", regime=regime("model-limited", form_dependent=True), residual=-0.013),

@@ -30,10 +30,11 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "notebook"
 
 
-@pytest.fixture(params=["folder", "memory"])
+@pytest.fixture
 def notebook(request: pytest.FixtureRequest, folder: Path) -> Iterator[Notebook]:
-    """An empty notebook, once in a folder and once in memory."""
-    with Notebook.open(folder if request.param == "folder" else ":memory:") as opened:
+    """An empty notebook: in memory, or where the test's parameter says "folder"."""
+    kind = getattr(request, "param", "memory")
+    with Notebook.open(folder if kind == "folder" else ":memory:") as opened:
         yield opened
 
 

@@ -2,7 +2,8 @@
 
 A log line is `<step> <loss>`; a line feeds the series `train` with the loss and `lr` with a tenth of it.
 
-    python following.py follow NOTEBOOK LINES PATH...     read to the end, LINES at a time; prints the skipped
+    python following.py follow NOTEBOOK LINES PATH...     read to the end, LINES at a time, after a line on
+                                                          stdin; prints the skipped
     python following.py killed NOTEBOOK TIMES ACKS PATH   the same in a child killed TIMES times at random
     python following.py hold NOTEBOOK SECONDS             keep the lock, printing its pid once it has it
 """
@@ -41,7 +42,11 @@ def news(path: Path, stored: StoredSource | None, lines: int = 10**9) -> SourceW
     print_ = Fingerprint(stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime, 0, "")
     state = SourceState(str(path), "plain", print_, offset=offset)
     return SourceWrite(
-        state, [(str(path), path.name, str(path.parent), part)], issues, base_offset=base[0], base_generation=base[1]
+        state,
+        [(str(path), path.name, str(path.parent), part)],
+        issues,
+        base_offset=base[0],
+        base_generation=base[1],
     )
 
 
@@ -60,11 +65,15 @@ def follow(notebook: Notebook, paths: Iterable[Path], lines: int) -> int:
 def _killed(folder: Path, times: int, acks: Path, path: Path) -> None:
     delays = random.Random(1)
     Notebook.open(folder).close()
+    acks.touch()
     for _ in range(times):
         child = os.fork()
         if child == 0:
             _follow_with_acks(folder, acks, path)
-        time.sleep(delays.uniform(0.05, 0.3))
+        before, patience = acks.stat().st_size, time.monotonic() + 30
+        while acks.stat().st_size == before and time.monotonic() < patience:
+            time.sleep(0.002)
+        time.sleep(delays.uniform(0, 0.1))
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
 
@@ -89,6 +98,8 @@ def main(action: str, folder: str, *rest: str) -> None:
     """One of the actions above."""
     if action == "follow":
         with Notebook.open(folder) as notebook:
+            print("ready", flush=True)
+            sys.stdin.readline()
             print(follow(notebook, map(Path, rest[1:]), int(rest[0])))
     elif action == "killed":
         _killed(Path(folder), int(rest[0]), Path(rest[1]), Path(rest[2]))

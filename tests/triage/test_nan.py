@@ -65,3 +65,9 @@ def test_nan_of_a_shadowed_segment_is_over(from_file_order):
     steps = [*range(100), *range(80, 95)]
     values = [3.0] * 96 + [np.nan] * 4 + [3.0] * 15
     assert _find(train=from_file_order(steps, values)) == []
+
+
+def test_a_log_without_steps_is_still_watched(curve):
+    """Its points are counted instead."""
+    (flag,) = _find(train=curve([np.nan] * 5, [3, 3, np.nan, 3, 3]))
+    assert (flag.since_step, flag.cleared_step) == (2, None)

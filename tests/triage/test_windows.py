@@ -61,10 +61,10 @@ def test_a_doubled_constant_rate_is_a_restart(curve):
     assert lr_restarts(curve(np.arange(450), rate, "lr")) == [(249.0, 250.0)]
 
 
-def test_spans_cover_every_point_once(curve, rng):
-    """Cuts of both kinds partition the series."""
-    step = np.concatenate((np.arange(200.0), 200 + 50 * np.arange(1.0, 400)))
-    lr = curve(step, np.concatenate((np.linspace(1, 0.1, 300), np.linspace(1, 0.1, 299))), "lr")
-    parts = spans(trace(curve(step, rng.normal(size=599))), lr, by_cadence=True)
-    assert [start for start, _ in parts] == [0, 200, 301]
-    assert [end for _, end in parts] == [200, 301, 599]
+def test_spans_leave_out_the_climb_and_start_anew_at_each_cut(curve, rng):
+    """A change of cadence after 200 points, a climb of the learning rate over 20 points."""
+    step = np.concatenate((np.arange(200.0), 200 + 50 * np.arange(1.0, 401)))
+    rate = np.concatenate((np.linspace(1, 0.1, 300), np.linspace(0.1, 1, 21)[1:], np.linspace(1, 0.1, 281)[1:]))
+    points, lr = trace(curve(step, rng.normal(size=600))), curve(step, rate, "lr")
+    assert spans(points, lr, by_cadence=True) == [(0, 200), (200, 300), (320, 600)]
+    assert spans(points, lr, by_cadence=False) == [(0, 300), (320, 600)]

@@ -11,6 +11,7 @@ from pathlib import Path
 from textual.pilot import Pilot
 
 from labbook.tui.app import LabbookApp
+from labbook.tui.widgets.plotview import PlotView
 from tests.tui.summaries import NOW, PlantedWalk
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
@@ -26,7 +27,7 @@ async def running(
     ascii: bool = False,  # noqa: A002
 ) -> AsyncIterator[Running]:
     """The app after it read the notebook and the logs."""
-    app = LabbookApp(walk, clock=lambda: NOW, poll_s=0.01, scope=scope, ascii=ascii)
+    app = LabbookApp(walk, clock=lambda: NOW, poll_s=60.0, scope=scope, ascii=ascii)
     async with app.run_test(size=size) as pilot:
         await settle(app, pilot, walk)
         yield app, pilot
@@ -39,10 +40,22 @@ async def settle(app: LabbookApp, pilot: Pilot[int], walk: PlantedWalk | None = 
         async with asyncio.timeout(20):
             target = walk.passes + 2
             while walk.passes < target:
+                app._loader.follow(True)  # wakes it; the long poll keeps the process idle for Pilot
                 await asyncio.sleep(0.005)
-    await pilot.pause()
-    await app.workers.wait_for_complete()
-    await pilot.pause()
+    async with asyncio.timeout(20):
+        await pilot.pause()
+        while not is_drawn(app):
+            await asyncio.sleep(0.005)
+            await app.workers.wait_for_complete()
+        await pilot.pause()
+
+
+def is_drawn(app: LabbookApp) -> bool:
+    """No plot on the screen waits for its worker."""
+    plots = [
+        p for p in app.screen.query(PlotView) if all(n.display for n in p.ancestors_with_self if n is not app)
+    ]
+    return all(plot.is_drawn for plot in plots) and not any(not w.is_finished for w in app.workers)
 
 
 async def press(running: Running, *keys: str) -> str:
@@ -50,7 +63,6 @@ async def press(running: Running, *keys: str) -> str:
     app, pilot = running
     for key in keys:
         await pilot.press(key)
-        await pilot.pause()
     await settle(app, pilot)
     return text(app)
 

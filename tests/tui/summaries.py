@@ -1,4 +1,4 @@
-"""Boards with planted content: a ladder of ten runs, hostile names, missing values, refused and pending fits."""
+"""Planted boards: a ladder of ten runs, hostile names, missing values, refused and pending fits."""
 
 from __future__ import annotations
 
@@ -167,10 +167,10 @@ def ladder_runs() -> list[RunView]:
         advice="lower the learning rate or restart before step 310", regime=NO_REGIME, residual=0.3,
     )  # fmt: skip
     unknown = run(
-        HOSTILE, state="unknown", status="unknown", planned_steps=None, frac=None, n=None, n_all=(),
+        HOSTILE, state="unknown", status="unknown", planned_steps=None, frac=None, n=None, n_all=(), eta=NO_ETA,
         tokens_seen=None, unique_tokens=None, epochs=None, tokens_per_step=None, tokens_per_s=None,
-        sec_per_step=None, eta=NO_ETA, val=None, ladder=None, role="none", role_reason="no-params: N is missing",
-        residual=None, regime=NO_REGIME, missing=("N", "tokens per step"), advice="supply N", seed=None,
+        sec_per_step=None, val=None, ladder=None, role="none", role_reason="no-params: N is missing", seed=None,
+        residual=None, regime=NO_REGIME, missing=("N", "tokens per step"), advice="supply N",
     )  # fmt: skip
     return [diverged, training, unknown, *rungs]
 

@@ -111,11 +111,13 @@ class LadderScreen(Panes):
 
     def action_axis(self) -> None:
         """Against N, D, C in turn."""
+        self.reveal("plots")
         self.axis = (self.axis + 1) % len(AXES)
         self.draw()
 
     def action_log(self, axis: str) -> None:
         """Logarithmic or linear."""
+        self.reveal("plots")
         if axis == "x":
             self.log_x = not self.log_x
         else:

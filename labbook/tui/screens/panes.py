@@ -61,11 +61,18 @@ class Panes(View):
         else:
             self.step(by)
 
+    def reveal(self, name: str) -> None:
+        """A key that acts on a pane out of sight brings it into sight."""
+        if not self.query_one(f"#{name}").display:
+            self.action_pane()
+
     def action_page(self, by: int) -> None:
         """Scroll half a page."""
+        self.reveal("page")
         page = self.lines("page")
         page.move(by * max(1, page.page // 2))
 
     def action_edge(self, to: int) -> None:
         """To the top or the end of the page."""
+        self.reveal("page")
         self.lines("page").jump(10**9 if to > 0 else 0)

@@ -148,6 +148,7 @@ class RunScreen(Panes):
 
     def action_log(self, axis: str) -> None:
         """Logarithmic or linear."""
+        self.reveal("plots")
         if axis == "x":
             self.log_x = not self.log_x
         else:
@@ -156,6 +157,7 @@ class RunScreen(Panes):
 
     def action_axis(self) -> None:
         """Over step or over tokens."""
+        self.reveal("plots")
         self.x = "tokens" if self.x == "step" else "step"
         self.draw()
 

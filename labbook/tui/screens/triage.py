@@ -10,8 +10,8 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
 from labbook.tui import board, pages
-from labbook.tui.messages import Choose, Export, FilterChanged, GoOut, ShowScreen, SortNext
-from labbook.tui.screens.view import MOVES, OUT, View
+from labbook.tui.messages import Choose, Export, FilterChanged, ShowScreen, SortNext
+from labbook.tui.screens.view import MOVES, View
 from labbook.tui.shown import Shown
 from labbook.tui.widgets.lines import Lines
 
@@ -29,7 +29,7 @@ class TriageScreen(View):
         *MOVES,
         Binding("n", "match(1)", "next match", show=False),
         Binding("N", "match(-1)", "previous match", show=False),
-        OUT,
+        Binding("escape", "out", "clear the filter", show=False),
     ]
 
     _detailed: str | None = None
@@ -143,11 +143,9 @@ class TriageScreen(View):
         self.set_focus(None)
 
     def action_out(self) -> None:
-        """Clear the filter, close the detail, else back."""
+        """Clear the filter, else close the detail."""
         if self.has_class("-filter") or self.shown.words:
             self._close_filter()
             self.post_message(FilterChanged(""))
         elif self.has_class("-detail"):
             self.action_detail()
-        else:
-            self.post_message(GoOut())

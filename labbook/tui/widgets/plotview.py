@@ -34,12 +34,18 @@ class PlotView(Widget, can_focus=False):
         self._token: Hashable = None
         self._drawn_for: Hashable = None
         self._turn = 0
+        self._done = 0
         self._strips: list[Strip] = []
 
     def show(self, token: Hashable, draw: Draw) -> None:
         """Another plot. The same token at the same size is not drawn again."""
         self._token, self._draw = token, draw
         self._start()
+
+    @property
+    def is_drawn(self) -> bool:
+        """True where what stands here is what was asked for, at this size."""
+        return self._done == self._turn and self._drawn_for == (self._token, *self.size)
 
     def on_resize(self) -> None:
         """Draw again at the new size."""
@@ -71,6 +77,7 @@ class PlotView(Widget, can_focus=False):
         message.stop()
         if message.turn != self._turn:
             return
+        self._done = message.turn
         width, height = self.size
         console = self.app.console
         strips = [

@@ -1,0 +1,52 @@
+"""The workbook as the app asks for it: reading, computing, and the report of what is on the screen."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from labbook.cli.export import chosen, markdown_plot, write_file
+from labbook.records import Curve
+from labbook.summary import Progress, Summary
+from labbook.workbook import Workbook
+
+
+class Session:
+    """One workbook behind the app; see `tui.walk.Walk`."""
+
+    def __init__(self, book: Workbook, folder: Path | None = None) -> None:
+        self.book = book
+        self.folder = folder if folder is not None else Path.cwd()
+        """Where reports are written."""
+
+    def last_known(self) -> Summary | None:
+        """The notebook's last board."""
+        return self.book.last_known()
+
+    def refresh(
+        self,
+        post: Callable[[Summary], None],
+        progress: Callable[[Progress], None],
+        stop: threading.Event,
+        force: bool,
+    ) -> None:
+        """Read what is new and post what changed."""
+        self.book.refresh(post, progress, stop, force)
+
+    def curves(self, run_id: str) -> dict[str, Curve]:
+        """The series of one run."""
+        return self.book.curves(run_id)
+
+    def export(self, summary: Summary, target: str) -> str:
+        """Write the Markdown report of a run, a ladder or everything; returns the path."""
+        from labbook.report.markdown import export
+
+        ladder, run_id = chosen(summary, target or None)
+        stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(summary.as_of))
+        path = self.folder / f"labbook-{ladder or run_id or 'all'}-{stamp}.md"
+        command = f"labbook export {ladder or run_id or ''}".strip()
+        text = export(summary, ladder, run_id, plot=markdown_plot, command=command, made_at=time.time())
+        write_file(path, text)
+        return str(path)
