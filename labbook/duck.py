@@ -32,6 +32,7 @@ THREADS = 2
 MEMORY = "1GB"
 _OFFLINE = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
 
+_DAMAGED = ("Corrupt database file", "Could not read enough bytes")
 _FULL = ("No space left on device", "Disk quota exceeded", "Failed to create checkpoint")
 _KEPT = "what was committed before is kept; free some space and run labbook again"
 
@@ -137,7 +138,10 @@ def _explained(error: duckdb.Error, where: str) -> LabbookError:
     text = str(error)
     if "Could not set lock" in text:
         return NotebookBusy(f"{where} is open in another program{_culprit(text)}", "close that program first")
-    if "not a valid DuckDB database file" in text or isinstance(error, duckdb.SerializationException):
+    if any(sign in text for sign in _DAMAGED) or isinstance(error, duckdb.SerializationException):
+        hint = "move it away and the logs are read again; what was typed is in the damaged file only"
+        return NotebookError(f"{where} is damaged: {_first_line(error)}", hint)
+    if "not a valid DuckDB database file" in text:
         return NotebookError(f"{where} is not a DuckDB database", "move it away, or name another --notebook")
     if "we can only read versions" in text:
         return NotebookError(f"{where} was written by a newer DuckDB", "upgrade labbook")

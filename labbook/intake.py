@@ -17,6 +17,7 @@ from labbook.logs.identity import Place, run_name, same_run, twins
 from labbook.records import Curve, Points, Reading
 from labbook.store import Notebook, SourceWrite, StoredRun, StoredSource
 from labbook.summary import IngestReport, Progress
+from labbook.text import PATH_LIMIT, clean
 
 BATCH_POINTS = 100_000
 BATCH_SOURCES = 200
@@ -108,7 +109,7 @@ class Intake:
             if should_stop():
                 done.stopped = True
                 break
-            progress(Progress(number, len(found), so_far, total, str(each.path)))
+            progress(Progress(number, len(found), so_far, total, clean(str(each.path))))
             self._one(each, known.get(str(each.path)), homes, done)
             so_far += size
         self._flush(done)
@@ -135,7 +136,7 @@ class Intake:
             done.unchanged += 1
             return
         reading, after = news
-        path = str(found.path)
+        path = clean(str(found.path), PATH_LIMIT)
         if any(issue.code == "unreadable" for issue in reading.issues):
             done.failed += [(path, i.text) for i in reading.issues if i.code == "unreadable"]
             return

@@ -35,6 +35,7 @@ def method_block(ladder: Ladder, comparison: Comparison) -> tuple[tuple[str, str
     rows = [
         ("labbook", __version__),
         ("numpy", version("numpy")),
+        ("duckdb", version("duckdb")),
         ("ladder", ladder.key),
         (
             "n",

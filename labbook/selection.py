@@ -8,6 +8,7 @@ from pathlib import Path
 
 from labbook.errors import NotFoundError
 from labbook.summary import LadderView, RunView, Summary
+from labbook.text import PATH_LIMIT, clean
 
 
 def find_runs(summary: Summary, word: str) -> tuple[RunView, ...]:
@@ -25,7 +26,7 @@ def find_runs(summary: Summary, word: str) -> tuple[RunView, ...]:
 
 def under(summary: Summary, paths: list[Path]) -> tuple[RunView, ...]:
     """Runs that have a source at or under one of the paths."""
-    roots = [p.expanduser().resolve() for p in paths]
+    roots = [clean(str(p.expanduser().resolve()), PATH_LIMIT) for p in paths]
     return tuple(
         run
         for run in summary.runs

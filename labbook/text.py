@@ -16,6 +16,9 @@ _ESCAPES = re.compile(
 )
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]+")
 
+PATH_LIMIT = 4096
+"""Characters of a path that are shown at most."""
+
 
 def strip_escapes(line: str) -> str:
     """The line without terminal escape sequences; other characters stay."""

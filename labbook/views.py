@@ -18,6 +18,7 @@ from labbook.records import Latest
 from labbook.scaling.values import Refusal, Regime
 from labbook.store import StoredRun
 from labbook.summary import Count, Eta, Flag, LadderView, Level, RunView, SeriesInfo, SourceInfo
+from labbook.text import PATH_LIMIT, clean
 from labbook.triage.advice import advice
 from labbook.triage.evidence import Evidence
 from labbook.triage.speed import eta
@@ -101,14 +102,14 @@ def view(k: Known, now: float) -> RunView:
     planned = _value(r.planned_steps)
     finish: Eta | Refusal
     if state == "stalled":
-        finish = Refusal("stalled", "no progress, so no end in sight")
+        finish = Refusal("stalled", "unknown while it makes no progress")
     else:
         finish = eta(seen if seen is not None else now, r.updates, planned, m.speed, has_ended=over)
     train, val = in_unit(m.train, k.factor), in_unit(m.val, k.factor)
     return RunView(
         run_id=run.run_id,
         name=run.name,
-        path=run.folder,
+        path=clean(run.folder, PATH_LIMIT),
         formats=tuple(dict.fromkeys(s.format for s in run.sources)),
         state=state,
         status=status,
@@ -154,7 +155,8 @@ def view(k: Known, now: float) -> RunView:
         peak_lr=peak_lr(k),
         series=series_infos(run, r.unit, k.factor),
         sources=tuple(
-            SourceInfo(s.path, s.format, s.confidence, s.fingerprint.size, s.offset) for s in run.sources
+            SourceInfo(clean(s.path, PATH_LIMIT), s.format, s.confidence, s.fingerprint.size, s.offset)
+            for s in run.sources
         ),
         issues=tuple((i.code, i.place, i.text, i.count) for i in (*run.issues, *r.issues)),
     )
@@ -271,7 +273,7 @@ def _series_info(
         last_value_raw=_finite(x.last_value),
         unit=unit if is_loss else None,
         non_finite=x.non_finite,
-        source=x.source,
+        source=clean(x.source, PATH_LIMIT),
     )
 
 

@@ -8,6 +8,8 @@ import shutil
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -96,8 +98,27 @@ class ProgressLine:
             sys.stderr.write("\r\x1b[K")
 
 
-def text_width(args: argparse.Namespace) -> int:
-    """Columns for text: --width, else the terminal's, else 78."""
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How text goes out: columns, colour, signs."""
+
+    width: int
+    color: bool
+    ascii: bool
+
+
+def style(args: argparse.Namespace) -> Style:
+    """What this command line, terminal and locale ask for."""
+    return Style(_width(args), _has_color(args), _is_ascii())
+
+
+def local_zone() -> tzinfo:
+    """The zone a person here reads clocks in."""
+    return datetime.now().astimezone().tzinfo or UTC
+
+
+def _width(args: argparse.Namespace) -> int:
+    """--width, else the terminal's, else 78."""
     if args.width:
         return max(40, int(args.width))
     if not sys.stdout.isatty():
@@ -105,13 +126,13 @@ def text_width(args: argparse.Namespace) -> int:
     return max(40, min(MAX_TEXT_WIDTH, shutil.get_terminal_size((80, 24)).columns - 2))
 
 
-def wants_color(args: argparse.Namespace) -> bool:
+def _has_color(args: argparse.Namespace) -> bool:
     """Colour on a terminal that has it and nobody forbade it."""
     dumb = os.environ.get("TERM", "") in ("", "dumb")
     return sys.stdout.isatty() and not (args.no_color or os.environ.get("NO_COLOR") or dumb)
 
 
-def ascii_only() -> bool:
+def _is_ascii() -> bool:
     """True where the locale's encoding cannot print the signs we draw with."""
     encoding = sys.stdout.encoding or "ascii"
     try:

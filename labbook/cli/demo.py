@@ -6,7 +6,7 @@ terminal) prints the board, the ladder, the laws, a log-log plot and the verdict
 
 import argparse
 
-from labbook.cli.common import emit, open_workbook, read_paths, text_width, wants_color
+from labbook.cli.common import emit, open_workbook, read_paths, style
 from labbook.cli.fit import ladder_report
 from labbook.resources import resource_dir
 
@@ -31,9 +31,9 @@ def run(args: argparse.Namespace) -> int:
 
         read_paths(args, book, [root])
         summary = book.summary()
-        width, color = text_width(args), wants_color(args)
-        emit(board(summary, width=width, color=color))
+        how = style(args)
+        emit(board(summary, how.width, how.color, ascii=how.ascii))
         for view in summary.ladders:
             emit("")
-            emit(ladder_report(view, width))
+            emit(ladder_report(view, how))
     return 0

@@ -10,18 +10,19 @@ import argparse
 from dataclasses import replace
 
 from labbook.cli.common import (
-    ascii_only,
+    Style,
     emit,
     existing_paths,
     open_workbook,
     read_paths,
-    text_width,
-    wants_color,
+    style,
 )
 from labbook.errors import Exit, FitError
 from labbook.filter import parse_filter
 from labbook.selection import find_ladder
 from labbook.summary import LadderView
+
+PLOT_WIDTH, PLOT_HEIGHT = 100, 24
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -48,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         emit(dumps(fit_json(view)))
     else:
-        emit(ladder_report(view, text_width(args), plot=not args.no_plot, color=wants_color(args)))
+        emit(ladder_report(view, style(args), plot=not args.no_plot))
     if view.comparison is None or not view.comparison.fits:
         refusal = view.refused
         raise FitError(refusal.text if refusal else "no law could be fitted", refusal.remedy if refusal else "")
@@ -80,14 +81,15 @@ def _with_law(view: LadderView, law: str | None) -> LadderView:
     return replace(view, comparison=replace(view.comparison, preferred=law))
 
 
-def ladder_report(view: LadderView, width: int, *, plot: bool = True, color: bool = False) -> str:
+def ladder_report(view: LadderView, how: Style, *, plot: bool = True) -> str:
     """Ladder, plot, laws and verdicts as text."""
     from labbook.report.ladder import ladder_text, laws_text
 
-    parts = [ladder_text(view, width)]
+    parts = [ladder_text(view, how.width, how.color, how.ascii)]
     if plot:
         from labbook.report.ladderplot import ladder_plot
 
-        parts.append("\n".join(ladder_plot(view, min(width, 100), 24, color=color, ascii=ascii_only())))
-    parts.append(laws_text(view, width))
+        drawn = ladder_plot(view, min(how.width, PLOT_WIDTH), PLOT_HEIGHT, color=how.color, ascii=how.ascii)
+        parts.append("\n".join(line.rstrip() for line in drawn))
+    parts.append(laws_text(view, how.width, how.color, how.ascii))
     return "\n\n".join(part for part in parts if part)

@@ -6,7 +6,7 @@ everything that is a log was read, 1 when something that looks like a log could 
 
 import argparse
 
-from labbook.cli.common import emit, open_workbook, read_paths, required_paths, text_width
+from labbook.cli.common import emit, open_workbook, read_paths, required_paths, style
 from labbook.cli.set import assignments
 from labbook.errors import Exit, ReadError
 
@@ -36,7 +36,8 @@ def run(args: argparse.Namespace) -> int:
         report = read_paths(args, book, paths)
         if given and report.runs:
             book.give(report.runs, given)
-        emit(dumps(ingest_json(report)) if args.json else reading_text(report, text_width(args)))
+        how = style(args)
+        emit(dumps(ingest_json(report)) if args.json else reading_text(report, how.width, how.ascii))
         if report.nothing_read:
             shown = ", ".join(map(str, args.paths))
             raise ReadError(f"no log could be read under {shown}", "labbook sniff FILE says why for one file")

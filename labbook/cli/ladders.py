@@ -2,7 +2,7 @@
 
 import argparse
 
-from labbook.cli.common import emit, existing_paths, open_workbook, read_paths, text_width
+from labbook.cli.common import emit, existing_paths, open_workbook, read_paths, style
 from labbook.selection import find_ladder
 
 
@@ -22,10 +22,11 @@ def run(args: argparse.Namespace) -> int:
         if paths:
             read_paths(args, book, paths)
         summary = book.summary()
+    how = style(args)
     if args.json:
         emit(dumps(ladders_json(summary)))
     elif args.ladder:
-        emit(ladder_text(find_ladder(summary, args.ladder), text_width(args)))
+        emit(ladder_text(find_ladder(summary, args.ladder), how.width, how.color, how.ascii))
     else:
-        emit(ladders_table(summary, text_width(args)))
+        emit(ladders_table(summary, how.width, how.color, how.ascii))
     return 0

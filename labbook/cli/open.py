@@ -4,12 +4,15 @@ Without a terminal the triage board is printed once. Without a path the notebook
 """
 
 import argparse
+import difflib
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from labbook.cli import COMMANDS
 from labbook.cli.common import open_workbook, required_paths
 from labbook.cli.triage import print_board
+from labbook.errors import NotFoundError
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -22,7 +25,7 @@ def run(args: argparse.Namespace) -> int:
     """Open the app over the paths, or print the board."""
     from labbook.tui.terminal import can_draw
 
-    roots: list[Path] = required_paths(args.paths)
+    roots = _roots(args.paths)
     book = open_workbook(args, roots)
     with book:
         if args.plain or not can_draw():
@@ -31,6 +34,20 @@ def run(args: argparse.Namespace) -> int:
         from labbook.tui import run as run_app
 
         return run_app(Session(book), scope=scope_of(roots))
+
+
+def _roots(words: Sequence[str]) -> list[Path]:
+    """The paths; a lone word that is neither path nor command is met with the nearest command.
+
+    Raises NotFoundError.
+    """
+    try:
+        return required_paths(words)
+    except NotFoundError as error:
+        near = difflib.get_close_matches(words[0], [c.name for c in COMMANDS], n=1)
+        if len(words) == 1 and near:
+            raise NotFoundError(error.message, f"did you mean labbook {near[0]}") from error
+        raise
 
 
 def scope_of(roots: Sequence[Path]) -> str:

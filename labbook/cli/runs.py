@@ -12,8 +12,7 @@ from labbook.cli.common import (
     existing_paths,
     open_workbook,
     read_paths,
-    text_width,
-    wants_color,
+    style,
 )
 
 
@@ -37,10 +36,6 @@ def run(args: argparse.Namespace) -> int:
         if paths:
             read_paths(args, book, paths)
         summary = book.summary()
-    summary = replace(summary, runs=chosen_runs(summary, args.filter))
-    emit(
-        dumps(runs_json(summary))
-        if args.json
-        else runs_table(summary, width=text_width(args), color=wants_color(args))
-    )
+    summary, how = replace(summary, runs=chosen_runs(summary, args.filter)), style(args)
+    emit(dumps(runs_json(summary)) if args.json else runs_table(summary, how.width, how.color, ascii=how.ascii))
     return 0

@@ -6,7 +6,7 @@ RUN is an id, a name, or the path of a log (read first).
 import argparse
 from pathlib import Path
 
-from labbook.cli.common import emit, existing_paths, open_workbook, read_paths, text_width
+from labbook.cli.common import emit, existing_paths, local_zone, open_workbook, read_paths, style
 from labbook.errors import NotFoundError
 from labbook.selection import one_run, under
 from labbook.summary import RunView, Summary
@@ -32,7 +32,8 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         emit(dumps(show_json(view)))
     else:
-        emit(card(view, summary.ladder(view.ladder), width=text_width(args)))
+        how, ladder = style(args), summary.ladder(view.ladder)
+        emit(card(view, ladder, how.width, how.color, how.ascii, summary.as_of, local_zone()))
     return 0
 
 

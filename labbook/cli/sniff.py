@@ -5,7 +5,7 @@ Exit code 0 when the file is a log labbook reads, 1 when it is not.
 
 import argparse
 
-from labbook.cli.common import emit, required_paths, text_width
+from labbook.cli.common import emit, required_paths, style
 from labbook.errors import Exit, UsageError
 
 
@@ -25,5 +25,6 @@ def run(args: argparse.Namespace) -> int:
     if path.is_dir():
         raise UsageError(f"{path} is a folder", f"labbook ingest {path} --dry-run lists what is in it")
     report = sniff(path)
-    emit(dumps(sniff_json(report)) if args.json else sniff_text(report, text_width(args)))
+    how = style(args)
+    emit(dumps(sniff_json(report)) if args.json else sniff_text(report, how.width, how.ascii))
     return int(Exit.OK if report.format else Exit.ATTENTION)

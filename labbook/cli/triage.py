@@ -17,8 +17,7 @@ from labbook.cli.common import (
     existing_paths,
     open_workbook,
     read_paths,
-    text_width,
-    wants_color,
+    style,
     worst,
 )
 from labbook.selection import under
@@ -66,5 +65,6 @@ def print_board(
             raise ReadError(f"no log could be read under {shown}", report.why_nothing())
     summary = book.summary()
     runs = chosen_runs(summary, words) if words else under(summary, list(paths)) if paths else summary.runs
-    emit(board(replace(summary, runs=runs), width=text_width(args), color=wants_color(args)))
+    how = style(args)
+    emit(board(replace(summary, runs=runs), how.width, how.color, ascii=how.ascii))
     return int(worst(runs))

@@ -17,8 +17,9 @@ _FULL, _FIRST, _MIDDLE, _LAST = 1, 2, 3, 4
 class Blocks:
     """Whole records of a block log from a byte on; afterwards `offset` says where to go on.
 
-    `offset` only ever stands after a whole record. The checksum is `zlib.crc32` of type and payload; where
-    the first record of the file disagrees the checksum is of another kind, and none is checked.
+    `offset` only ever stands after a whole record, or after a block that was given up. The checksum is
+    `zlib.crc32` of type and payload; where the first record of the file disagrees the checksum is of another
+    kind, and none is checked.
     """
 
     def __init__(self, data: bytes, start: int, *, checked: bool = True) -> None:
@@ -84,4 +85,5 @@ class Blocks:
         self.issues.append(
             Issue("bad-crc", "a damaged record; reading goes on at the next block", f"byte {at}")
         )
+        self.offset = after
         return 0, b"", after

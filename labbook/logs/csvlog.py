@@ -21,6 +21,8 @@ _LIGHTNING = frozenset({"epoch", "step"})
 
 def split(line: str, separator: str) -> list[str]:
     """The cells of one line, without blanks around them."""
+    if '"' not in line:
+        return [cell.strip() for cell in line.split(separator)]
     cells = next(csv.reader([line], delimiter=separator, skipinitialspace=True), [])
     return [cell.strip() for cell in cells]
 
@@ -94,7 +96,7 @@ class Csv:
     ) -> None:
         part, rows, issues = into
         separator, columns = header
-        if not line.strip(" \t" + CUT):
+        if not line or not line.strip(" \t" + CUT):
             return
         try:
             cells = split(line, separator)
@@ -112,8 +114,7 @@ class Csv:
         if separator == ";":
             cells = [cell.replace(",", ".") if cell.count(",") == 1 else cell for cell in cells]
         row = {name: cell for name, cell in zip(columns, cells, strict=True) if name}
-        rows.learn(row)
-        if not rows.add(part, {k: v for k, v in row.items() if v}, place, issues):
+        if not rows.add(part, row, place, issues):
             issues.append(Issue("no-step", "a row without step, tokens or epoch", f"line {place}"))
 
 

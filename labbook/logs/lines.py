@@ -19,6 +19,9 @@ ENDLESS = 1 << 20
 _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 _REDRAWN = re.compile("[\r\x08]+")
 _LABEL = re.compile(r"(?:(\d{1,5}): |\[rank(\d+)\]:? ?|\[default(\d+)\]:? ?|\(\w+ pid=\d+[^)]*\) ?)")
+_UNCLEAN = re.compile(rb"[\r\x00]|[^\n]\Z")
+"""What keeps a block from the quick way."""
+_LABEL_STARTS = frozenset("0123456789[(")
 _HOLE = re.compile(rb"\x00{16,}")
 _CONTROL = re.compile(rb"[\x01-\x07\x0b\x0e-\x1a\x1c-\x1f\x7f]")
 
@@ -52,6 +55,8 @@ def unlabel(line: str) -> tuple[int | None, str]:
     """(rank, line) without escapes and without the label that srun, torchrun or ray put before it."""
     line = strip_escapes(line)
     rank: int | None = None
+    if line[:1] not in _LABEL_STARTS:
+        return rank, line
     while match := _LABEL.match(line):
         found = next((int(group) for group in match.groups() if group is not None), None)
         rank = found if found is not None else rank
@@ -126,6 +131,9 @@ class Lines:
         return max(cut, block.rfind(b"\r") + 1) if self.bars else cut
 
     def _split(self, block: bytes) -> Iterator[tuple[int, str]]:
+        if self.encoding == "utf-8" and not self.inside and _UNCLEAN.search(block) is None:
+            yield from self._plain(block)
+            return
         if self.encoding != "utf-8":
             start = 0
             for end in _ends(block, "\n".encode(self.encoding)):
@@ -134,6 +142,17 @@ class Lines:
             return
         for row in block.splitlines(keepends=True) if self.bars or b"\r" not in block else _lf_rows(block):
             yield from self._row(row, "")
+
+    def _plain(self, block: bytes) -> Iterator[tuple[int, str]]:
+        """The common case, quickly: lines that end in LF, without NUL bytes or redrawn bars."""
+        text = block.decode("utf-8", "replace")
+        for row in (text.removeprefix("\ufeff") if self.number == 0 else text).split("\n")[:-1]:
+            self.number += 1
+            if len(row) > LONGEST:
+                self.long += 1
+                row = row[:LONGEST] + CUT
+            yield self.number, row
+        self.offset += len(block)
 
     def _row(self, row: bytes, mark: str) -> Iterator[tuple[int, str]]:
         self.offset += len(row)

@@ -20,8 +20,7 @@ PIECES = {
 }
 """`{num}` a number with its delimiter, `{raw}` without, `{int}` digits with commas, `{human}` 50.93M."""
 
-_MISSING = frozenset({"", "null", "none", "n/a", "na", "-", "--"})
-_THOUSANDS = re.compile(r"[-+]?\d{1,3}(?:,\d{3})+(?:\.\d*)?(?:[eE][-+]?\d+)?\Z")
+_NUMBER = re.compile(rf"{_RAW}\Z")
 _SCALE = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
 _HUMAN = re.compile(r"\s*([-+]?[\d,]*\.?\d*(?:[eE][-+]?\d+)?)\s?([KMBTkmbt]?)")
 
@@ -47,15 +46,13 @@ def _float(value: int) -> float:
 
 
 def _from_text(text: str) -> float | None:
-    flat = text.strip().strip("\"'").strip()
-    if flat.lower() in _MISSING or len(flat) > 64 or "_" in flat:
+    if not text or len(text) > 64 or "_" in text:
         return None
-    if _THOUSANDS.match(flat):
-        flat = flat.replace(",", "")
     try:
-        return float(flat)
+        return float(text)
     except ValueError:
-        return None
+        flat = text.strip().strip("\"'").strip()
+        return float(flat.replace(",", "")) if _NUMBER.match(flat) else None
 
 
 def human(text: str) -> tuple[float, int | None] | None:

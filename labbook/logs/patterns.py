@@ -166,7 +166,12 @@ def user_tables() -> tuple[list[Table], list[Issue]]:
     """The user's tables, and an issue for each file that cannot be used."""
     tables: list[Table] = []
     issues: list[Issue] = []
-    for path in sorted(user_folder().glob("*.toml")):
+    try:
+        paths = sorted(user_folder().glob("*.toml"))
+    except OSError as error:
+        reason = f"the folder of your own formats cannot be read: {error.strerror}"
+        return [], [Issue("unreadable", clean(reason), str(user_folder()))]
+    for path in paths:
         try:
             tables += read_tables(path)
         except (BrokenPattern, OSError) as error:

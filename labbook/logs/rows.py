@@ -19,15 +19,23 @@ _EARLIEST, _LATEST = 9.5e8, 4e9
 """Unix seconds taken for a clock: 2000 to 2096."""
 
 
-@dataclass(slots=True)
-class _Place:
-    """Where the points of one row belong."""
+_PLANS = 512
+"""Shapes of rows remembered; trackers write the same keys in any order."""
 
-    step: float = NAN
-    tokens: float = NAN
-    epoch: float = NAN
-    wall: float = NAN
-    line: int = -1
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What the keys of one shape of row mean."""
+
+    axis: str | None
+    """The best step counter among them."""
+    rank: int
+    tokens: tuple[str, ...]
+    """Token counters, the preferred one first."""
+    epoch: str | None
+    wall: str | None
+    metrics: tuple[tuple[str, str], ...]
+    """(key, series)."""
 
 
 class Rows:
@@ -47,6 +55,7 @@ class Rows:
         self.segments = Segments(known.get("segments"))
         self._roles: dict[str, tuple[str, int]] = {}
         self._series: dict[str, str] = {}
+        self._plans: dict[tuple[str, ...], _Plan] = {}
 
     def state(self) -> dict[str, object]:
         """What `__init__` needs to go on."""
@@ -63,6 +72,7 @@ class Rows:
         """Take `axis` for a step counter, whatever the names table says."""
         self.declared.add(axis)
         self._roles.clear()
+        self._plans.clear()
 
     def learn(self, keys: Iterable[str]) -> None:
         """Decide what the keys mean; a CSV header says all of them at once."""
@@ -107,62 +117,73 @@ class Rows:
         own = clean(key, 120)
         return f"{own}_" if own in names.SERIES or own == "train_eval" or own.startswith("val:") else own
 
+    def _plan(self, keys: tuple[str, ...]) -> _Plan:
+        self.learn(keys)
+        roles = {key: self._roles[key] for key in keys}
+        axes = sorted((rank, key) for key, (role, rank) in roles.items() if role == "axis")
+        tokens = sorted((rank, key) for key, (role, rank) in roles.items() if role == "tokens")
+        plan = _Plan(
+            axis=axes[0][1] if axes else None,
+            rank=axes[0][0] if axes else 0,
+            tokens=tuple(key for _, key in tokens),
+            epoch=next((key for key, (role, _) in roles.items() if role == "epoch"), None),
+            wall=next((key for key, (role, _) in roles.items() if role == "wall"), None),
+            metrics=tuple((key, self._series[key]) for key, (role, _) in roles.items() if role == "series"),
+        )
+        if len(self._plans) >= _PLANS:
+            self._plans.clear()
+        self._plans[keys] = plan
+        return plan
+
     def add(self, part: RunPart, row: Mapping[str, object], line: int, issues: list[Issue]) -> bool:
         """Add the points of one row. False where it holds a metric but nothing to put it on an axis."""
-        self.learn(row)
-        at = _Place(self._step(row), line=line)
-        values: list[tuple[str, float]] = []
-        counter = len(names.TOKENS)
-        for key, raw in row.items():
-            role, rank = self._roles[key]
-            if role == "wall":
-                at.wall = _clock(raw)
-                continue
-            value = None if role in {"axis", "none"} else number(raw)
-            if value is None:
-                continue
-            if role == "series":
-                values.append((self._series[key], value))
-            elif role == "epoch":
-                at.epoch = value
-            elif rank < counter and value > 0:
-                at.tokens, counter = value, rank
-        if not values and not math.isnan(at.tokens):
-            values.append(("tokens", at.tokens))  # event files write one value at a time
-        self._append(part, values, at, issues)
-        return not values or not (math.isnan(at.step) and math.isnan(at.tokens) and math.isnan(at.epoch))
+        keys = tuple(row)
+        plan = self._plans.get(keys) or self._plan(keys)
+        step = self._step(plan, row)
+        tokens = next((value for key in plan.tokens if (value := number(row[key])) and value > 0), NAN)
+        values = [(name, value) for key, name in plan.metrics if (value := number(row[key])) is not None]
+        if not values and tokens == tokens:
+            values = [("tokens", tokens)]  # event files write one value at a time
+        epoch = number(row[plan.epoch]) if plan.epoch is not None else None
+        if not values or (step != step and tokens != tokens and epoch is None):
+            return not values
+        wall = _clock(row[plan.wall]) if plan.wall is not None else NAN
+        at = (tokens, NAN if epoch is None else epoch, wall, line)
+        for name, value in values:
+            self._put(part, name, step, value, at, issues)
+        return True
 
-    def _append(self, part: RunPart, values: list[tuple[str, float]], at: _Place, issues: list[Issue]) -> None:
-        if math.isnan(at.step) and math.isnan(at.tokens) and math.isnan(at.epoch):
-            return
-        for series, value in values:
-            if series == "train" and at.step == 0:
-                part.step_origin = 0
-            if series not in part.series and len(part.series) >= MOST_SERIES:
-                continue
-            segment = self.segments.of(series, at.step, value, issues)
-            part.points(series).append(
-                at.step,
-                value,
-                tokens=at.tokens,
-                epoch=at.epoch,
-                wall=at.wall,
-                place=at.line,
-                segment=segment,
-            )
+    def _put(
+        self,
+        part: RunPart,
+        name: str,
+        step: float,
+        value: float,
+        at: tuple[float, float, float, int],
+        issues: list[Issue],
+    ) -> None:
+        """Append one point; `at` is tokens, epoch, wall and place."""
+        points = part.series.get(name)
+        if points is None:
+            if len(part.series) >= MOST_SERIES:
+                return
+            points = part.points(name)
+        if step == 0 and name == "train":
+            part.step_origin = 0
+        tokens, epoch, wall, place = at
+        segment = self.segments.of(name, step, value, issues)
+        points.append(step, value, tokens=tokens, epoch=epoch, wall=wall, place=place, segment=segment)
 
-    def _step(self, row: Mapping[str, object]) -> float:
+    def _step(self, plan: _Plan, row: Mapping[str, object]) -> float:
         """The row's step on the run's best counter; the last one known where the row has a lesser one."""
-        found = [(self._roles[key][1], key) for key in row if self._roles[key][0] == "axis"]
-        if not found:
+        if plan.axis is None:
             return NAN
-        rank, key = min(found)
-        if self.axis is not None and key != self.axis and self._role(self.axis)[1] < rank:
+        if plan.axis != self.axis and self.axis is not None and self._role(self.axis)[1] < plan.rank:
             return NAN if self.last_step is None else self.last_step
-        value = number(row[key])
+        value = number(row[plan.axis])
         if value is None or not math.isfinite(value):
             return NAN
-        self.axis, self.last_step = key, value
+        self.axis, self.last_step = plan.axis, value
         return value
 
 

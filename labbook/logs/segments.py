@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from dataclasses import dataclass
 
 from labbook.records import Issue
 
@@ -10,6 +10,19 @@ FEW = 5
 """Falls that may be restarts even in a short log."""
 SHARE = 0.02
 """Above this share of the records, falls are two writers and no restarts."""
+
+
+@dataclass(slots=True)
+class _Top:
+    """The largest step of a series in its latest segment."""
+
+    segment: int
+    step: float
+    value: float
+
+
+def _same(a: float, b: float) -> bool:
+    return a == b or (a != a and b != b)
 
 
 class Segments:
@@ -21,8 +34,11 @@ class Segments:
         self.falls = int(known.get("falls", 0))
         self.points = int(known.get("points", 0))
         self.interleaved = bool(known.get("interleaved", False))
-        self.seen: dict[str, list[float | int | str]] = dict(known.get("seen", {}))
-        """By series: its segment, the largest step in it, the value there."""
+        self.seen: dict[str, _Top] = {
+            series: _Top(int(segment), float(step), float(value))
+            for series, (segment, step, value) in known.get("seen", {}).items()
+        }
+        """By series, where it stands."""
 
     def state(self) -> dict[str, object]:
         """What `__init__` needs to go on."""
@@ -31,27 +47,23 @@ class Segments:
             "falls": self.falls,
             "points": self.points,
             "interleaved": self.interleaved,
-            "seen": self.seen,
+            "seen": {series: [top.segment, top.step, repr(top.value)] for series, top in self.seen.items()},
         }
 
     def of(self, series: str, step: float, value: float, issues: list[Issue]) -> int:
         """Segment of the next point of `series`."""
         self.points += 1
-        if math.isnan(step):
-            return self.current
-        last = self.seen.get(series)
-        if last is None or int(last[0]) < self.current:
-            self.seen[series] = [self.current, step, repr(value)]
-        elif self._falls(series, step, value, last):
+        top = self.seen.get(series)
+        if top is None or top.segment < self.current:
+            if step == step:
+                self.seen[series] = _Top(self.current, step, value)
+        elif step > top.step:
+            top.step, top.value = step, value
+        elif step < top.step or (series == "train" and step == top.step and not _same(value, top.value)):
             self._fall(issues)
-            self.seen[series] = [self.current, step if not self.interleaved else float(last[1]), repr(value)]
-        elif step >= float(last[1]):
-            last[1], last[2] = step, repr(value)
+            if not self.interleaved:
+                self.seen[series] = _Top(self.current, step, value)
         return self.current
-
-    def _falls(self, series: str, step: float, value: float, last: list[float | int | str]) -> bool:
-        largest = float(last[1])
-        return step < largest or (series == "train" and step == largest and repr(value) != last[2])
 
     def _fall(self, issues: list[Issue]) -> None:
         self.falls += 1

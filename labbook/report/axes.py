@@ -42,16 +42,16 @@ def limits(values: Sequence[FloatArray], log: bool) -> tuple[float, float]:
         low, high = 10.0**lo, 10.0**hi
         if hi - lo >= 1:
             return math.log10(_round_down(low)), -math.log10(_round_down(1 / high))
-        low, high = _widened(low, high)
+        low, high = _widened(low, high, parts=20)
         return math.log10(low), math.log10(high)
     return _widened(lo, hi)
 
 
-def _widened(lo: float, hi: float) -> tuple[float, float]:
+def _widened(lo: float, hi: float, parts: int = 8) -> tuple[float, float]:
     if hi <= lo:
         pad = abs(lo) * 0.05 or 1.0
         return lo - pad, hi + pad
-    step = _nice((hi - lo) / 8)
+    step = _nice((hi - lo) / parts)
     low, high = math.floor(lo / step + 1e-9) * step, math.ceil(hi / step - 1e-9) * step
     return (low if low > 0 or lo <= 0 else lo), high
 

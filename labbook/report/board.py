@@ -71,7 +71,12 @@ def board(
         lines += ["", *table(_BOARD, [_board_row(summary, r, mixed) for r in shown], width, color=color)]
     if len(shown) < len(summary.runs):
         lines += wrap(f"and {plural(len(summary.runs) - len(shown), 'more run')}", width)
+    if not summary.runs:
+        lines += wrap(NO_RUNS, width)
     return finish(lines + foot(summary, width), ascii)
+
+
+NO_RUNS = "no run yet: `labbook ingest PATH` reads logs, `labbook demo` shows a ladder that ships with labbook"
 
 
 def runs_table(
@@ -82,6 +87,8 @@ def runs_table(
     lines = wrap(f"{plural(len(summary.runs), 'run')}{_scope(summary)}", width)
     if shown:
         lines += ["", *table(_RUNS, [_runs_row(r) for r in shown], width, color=color)]
+    else:
+        lines += wrap(NO_RUNS, width)
     if len(shown) < len(summary.runs):
         lines += wrap(f"and {plural(len(summary.runs) - len(shown), 'more run')}", width)
     return finish(lines, ascii)

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from labbook.quantities import format_size
+from labbook.report.board import NO_RUNS
 from labbook.report.cells import crop, finish, wrap
 from labbook.report.figures import DASH, chance, change, loss_figure, percent, plural, power, signed_percent
 from labbook.report.laws import laws_text
@@ -56,6 +57,8 @@ def ladders_table(summary: Summary, width: int = 78, color: bool = False, ascii:
     lines = wrap(plural(len(summary.ladders), "ladder"), width)
     if summary.ladders:
         lines += ["", *table(_LADDERS, [_ladder_row(x) for x in summary.ladders], width, color=color)]
+    if not summary.runs:
+        lines += wrap(NO_RUNS, width)
     for view in summary.ladders:
         lines += ["", paint(crop(view.name, width), "bold", color), *_reasons(view, width)]
     lines += _loners(summary, width, color)

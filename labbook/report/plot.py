@@ -289,7 +289,7 @@ def _left_out(view: LadderView, x: Axis) -> Series:
     nan = math.nan
     rows = [(run.N or nan, run.D or nan, run.loss or nan) for run in view.left_out]
     N, D, loss = np.array(rows, dtype=np.float64).reshape(-1, 3).T
-    return Series("points", {"N": N, "D": D, "C": 6 * N * D}[x], loss, "left out of the fit", "○")
+    return Series("points", {"N": N, "D": D, "C": 6 * N * D}[x], loss, "left out", "○")
 
 
 def _law_lines(
@@ -312,7 +312,7 @@ def _law_lines(
     lines = [Series("line", across, np.asarray(law(N, D), dtype=np.float64), color=color)]
     if band is not None:
         low, high = band(N, D)
-        words = f"95 % interval of the law at {'D' if x == 'N' else 'N'} {format_size(at)}"
+        words = f"95 % interval at {'D' if x == 'N' else 'N'} {format_size(at)}"
         lines.insert(0, Series("band", across, np.asarray(low), words, color="", top=np.asarray(high)))
     return lines
 
@@ -335,5 +335,4 @@ def preferred_law(view: LadderView) -> tuple[Law | None, Band | None]:
         _, low, high = predict_interval(chosen, N, D, level=0.95, new_run=False)
         return np.asarray(low), np.asarray(high)
 
-    # a fit read back from the notebook has lost its covariance until it is made again
     return law, band if fit.handle is not None else None

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from labbook.scaling import remedy
 from labbook.scaling.form import A, B, BoolArray, FloatArray, P, Q, shares
+from labbook.scaling.intervals import EXPONENT_OF_COMPUTE
 from labbook.scaling.laws.base import Law
 from labbook.scaling.points import Centred, Points, distinct
 from labbook.scaling.values import Warned
@@ -163,6 +164,7 @@ def _check_bounds(findings: Findings, law: Law, points: Points, centred: Centred
         is_exponent = parameter.name.startswith(("alpha", "beta")) or parameter.name == "c"
         if is_exponent and not EXPONENT_RANGE[0] < value < EXPONENT_RANGE[1]:
             _bound(findings, parameter.name, f"{parameter.name} = {value:.3g} is outside any plausible range.")
+            findings.withheld.add(EXPONENT_OF_COMPUTE)
     _check_terms(findings, law, centred, theta)
     if len(findings.bound) > 1 and not findings.refused:
         findings.refuse("unidentified", f"Two parameters at their bounds: {', '.join(findings.bound)}.")
@@ -177,7 +179,7 @@ def _check_terms(findings: Findings, law: Law, centred: Centred, theta: FloatArr
         resource = "C" if law.by_compute else "N" if coordinate == A else "D"
         name = next(p.name for p in law.parameters if p.coordinate == coordinate)
         _bound(findings, name, f"The term in {resource} is below 1 % everywhere: the points do not show it.")
-        findings.withheld.update(names)
+        findings.withheld.update([*names, EXPONENT_OF_COMPUTE])
 
 
 def _bound(findings: Findings, name: str, text: str) -> None:

@@ -174,7 +174,8 @@ class FolderDoor:
             self.require_space(self.bytes())
             with self.connected(read_only=False) as connection:
                 refuse_newer(recorded(connection), self._known)
-            # that visit has closed the write-ahead log: it must not meet the new database
+                # a write-ahead log that a killed process left must not meet the new database
+                connection.execute("checkpoint")
             with self.replacing() as connection:
                 take_over(connection, self.database, self._known)
 

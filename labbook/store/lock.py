@@ -52,7 +52,6 @@ class _Wait:
     on_wait: Callable[[str], None]
     limit: float
     began: float = field(default_factory=time.monotonic)
-    pause: float = 0.001
     has_spoken: bool = False
 
     def once(self) -> None:
@@ -66,8 +65,8 @@ class _Wait:
         if waited >= NOTIFY_AFTER and not self.has_spoken:
             self.has_spoken = True
             self.on_wait(f"waiting for the notebook {self.folder}, held by {self._who()}")
-        time.sleep(self.pause)
-        self.pause = min(self.pause * 1.5, 0.02)
+        # who has waited longer looks more often, and so is the next to get in
+        time.sleep(max(0.001, 0.01 * (1 - waited)))
 
     def _who(self) -> str:
         fd = _open(self.folder / "lock")

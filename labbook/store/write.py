@@ -61,16 +61,26 @@ class _Run:
 
 @dataclass
 class _Writing:
-    """One batch on its way into the tables."""
+    """One batch on its way into the tables: what is stored is loaded, added to in memory, and put back."""
 
     connection: Connection
     batch: Sequence[SourceWrite]
     stored: dict[str, StoredSource]
     now: float
+    ids: dict[str, str] = field(default_factory=dict)
+    """Source id by path."""
+    run_ids: dict[str, str] = field(default_factory=dict)
+    """Run id by identity."""
+    known_runs: set[str] = field(default_factory=set)
+    """Ids of the runs that are stored already."""
+    maybe_empty: set[str] = field(default_factory=set)
+    """Ids of the runs the replaced sources spoke of."""
+    before: dict[SeriesKey, Tally] = field(default_factory=dict)
+    """As stored, of all sources of the batch."""
     runs: dict[str, _Run] = field(default_factory=dict)
     words: dict[tuple[str, str], Wording] = field(default_factory=dict)
+    """By source id and part, after the writing; so are the tallies."""
     tallies: dict[SeriesKey, Tally] = field(default_factory=dict)
-    before: dict[SeriesKey, Tally] = field(default_factory=dict)
     columns: Columns = field(default_factory=Columns)
 
     def run(self) -> None:

@@ -60,8 +60,8 @@ def regime_cell(run: RunView) -> str:
     """The regime's label; `*` where it depends on the form, `r` where data is repeated."""
     if not isinstance(run.regime, Regime):
         return DASH
-    marks = "*" * run.regime.form_dependent + "r" * run.regime.repeat_limited
-    return f"{run.regime.label}{marks}"
+    form = "*" if run.regime.form_dependent else " "
+    return f"{run.regime.label}{form}{'r' if run.regime.repeat_limited else ''}".rstrip()
 
 
 _COLUMNS = (
@@ -108,7 +108,7 @@ def row(run: RunView, shown: Shown, width: int) -> Line:
     spans = []
     for c, w in layout(width):
         text = c.cell(run, shown)
-        word = run.state if c.title == "state" else text.rstrip("*r") if c.title == "regime" else text
+        word = run.state if c.title == "state" else text.rstrip("*r ") if c.title == "regime" else text
         tint = (style_of(word) or "") if c.title in ("state", "regime", "flags") else ""
         spans.append(column(text, w, right=c.right, style=tint))
     return _spaced(spans)

@@ -62,8 +62,8 @@ def strip(spans: Line, width: int, *, ascii: bool = False, bar: bool = False) ->
     segments, room = [], width
     for text, style in spans:
         text = safe(text) if text.strip() else text
-        text = to_ascii(text.translate(_SIGNS)) if ascii else text
         text = crop(text, room)
+        text = to_ascii(text.translate(_SIGNS)) if ascii else text
         segments.append(Segment(text, STYLES[style] + STYLES["bar"] if bar else STYLES[style]))
         room -= cell_width(text)
         if room <= 0:

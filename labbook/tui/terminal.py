@@ -20,6 +20,7 @@ def speaks_unicode() -> bool:
     """True where the locale can show more than ASCII."""
     names = (os.environ.get(name, "") for name in ("LC_ALL", "LC_CTYPE", "LANG"))
     locale = next((name for name in names if name), "")
+    # without LC_ALL Python itself turns a C locale into C.UTF-8, and most terminals can do that
     if locale in ("C", "POSIX"):
         return False
     return "utf" in (sys.stderr.encoding or "").lower()

@@ -2,7 +2,9 @@
 
 import io
 import json
+import os
 import shutil
+import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import dataclass
@@ -68,3 +70,28 @@ def ladder_notebook(sample_runs: Path, tmp_path_factory: pytest.TempPathFactory)
 def on_ladder(labbook: Labbook, ladder_notebook: Path) -> Labbook:
     """Runs `labbook WORDS...` on the sample ladder's notebook."""
     return lambda *words: labbook("--notebook", ladder_notebook, *words)
+
+
+@pytest.fixture
+def as_nobody(labbook: Labbook, tmp_path: Path) -> Labbook:
+    """Runs `labbook WORDS...` in a child that is an ordinary user: root may read and write everything."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root to become somebody else")
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder != Path("/") and folder.stat().st_mode & 0o755 != 0o755:
+            folder.chmod(folder.stat().st_mode | 0o755)
+    labbook("runs")  # whatever is imported late is imported now: the child may not read our interpreter
+
+    def run(*words: object) -> Ran:
+        out, err = tmp_path / "child.out", tmp_path / "child.err"
+        child = os.fork()
+        if child == 0:
+            with out.open("w") as sys.stdout, err.open("w") as sys.stderr:
+                os.setgroups([])
+                os.setuid(65534)
+                code = main([str(word) for word in words])
+            os._exit(code)
+        _, status = os.waitpid(child, 0)
+        return Ran(os.waitstatus_to_exitcode(status), out.read_text(), err.read_text())
+
+    return run

@@ -1,4 +1,4 @@
-"""Logs that do not say N, the size of the data or the learning rate: what is missing is named, and can be given."""
+"""Logs that do not say N, the data size or the learning rate: what is missing is named and can be given."""
 
 import csv
 import json

@@ -116,6 +116,24 @@ def test_a_file_that_is_no_database_is_left_alone(folder: Path, content: bytes) 
     assert database.read_bytes() == content
 
 
+@pytest.mark.parametrize("damage", ["cut", "flipped"])
+def test_a_damaged_database_is_said_to_be_damaged(folder: Path, source: Source, damage: str) -> None:
+    """A cut or changed block is noticed by its checksum and never read as points."""
+    with Notebook.open(folder) as notebook:
+        notebook.write([source("/r/a.log", train=[(k, k / 7) for k in range(20_000)])], 1.0)
+    database = folder / "labbook.duckdb"
+    content = bytearray(database.read_bytes())
+    if damage == "cut":
+        del content[len(content) // 2 :]
+    else:
+        for place in range(12_288, len(content), 4096):
+            content[place] ^= 0xFF
+    database.write_bytes(content)
+    with pytest.raises(NotebookError, match="is damaged") as caught:
+        Notebook.open(folder)
+    assert "move it away" in caught.value.hint
+
+
 def test_another_programs_database_is_refused(folder: Path) -> None:
     """A DuckDB file with other tables gets none of ours."""
     folder.mkdir()

@@ -252,6 +252,15 @@ def test_last_progress_without_a_clock_needs_the_step_to_grow(notebook: Notebook
     assert only_run(notebook).last_progress == 300.0
 
 
+def test_a_source_without_a_run_is_remembered(notebook: Notebook, source: Source) -> None:
+    """A file that holds no run, or a copy of another source, is not read again."""
+    write = source("/runs/copy.log")
+    write.parts, write.source.state = [], {"twin_of": PATH}
+    notebook.write([write], 1.0)
+    assert notebook.runs() == []
+    assert notebook.sources()["/runs/copy.log"].state == {"twin_of": PATH}
+
+
 def test_a_run_without_points_has_no_progress(notebook: Notebook, source: Source) -> None:
     """A file with a header only: the time of its last progress is missing, not 0."""
     notebook.write([source(PATH)], 1.0)

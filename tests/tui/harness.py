@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from textual.pilot import Pilot
+from textual.widget import Widget
 
 from labbook.tui.app import LabbookApp
 from labbook.tui.widgets.plotview import PlotView
@@ -43,19 +44,22 @@ async def settle(app: LabbookApp, pilot: Pilot[int], walk: PlantedWalk | None = 
                 app._loader.follow(True)  # wakes it; the long poll keeps the process idle for Pilot
                 await asyncio.sleep(0.005)
     async with asyncio.timeout(20):
-        await pilot.pause()
-        while not is_drawn(app):
-            await asyncio.sleep(0.005)
-            await app.workers.wait_for_complete()
-        await pilot.pause()
+        same = 0
+        while same < 2:  # a screen that is still on its way up has no plot to wait for yet
+            before = app.screen
+            await pilot.pause()
+            same = same + 1 if is_drawn(app) and app.screen is before else 0
 
 
 def is_drawn(app: LabbookApp) -> bool:
-    """No plot on the screen waits for its worker."""
-    plots = [
-        p for p in app.screen.query(PlotView) if all(n.display for n in p.ancestors_with_self if n is not app)
-    ]
-    return all(plot.is_drawn for plot in plots) and not any(not w.is_finished for w in app.workers)
+    """No plot in sight waits for its worker."""
+    busy = any(not worker.is_finished for worker in app.workers)
+    return not busy and all(plot.is_drawn for plot in app.screen.query(PlotView) if in_sight(plot))
+
+
+def in_sight(widget: Widget) -> bool:
+    """Neither the widget nor what it stands in is hidden."""
+    return all(node.display for node in widget.ancestors_with_self if isinstance(node, Widget))
 
 
 async def press(running: Running, *keys: str) -> str:

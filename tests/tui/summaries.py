@@ -53,7 +53,8 @@ def regime(label: str, N: float, D: float, p: float = 0.93, **changes: object) -
 
 def run(name: str, N: float = 1.6e6, D: float = 3.2e6, **changes: object) -> RunView:
     """A finished rung of the planted ladder, with what `changes` says instead."""
-    loss = law_loss(N, D)
+    residual = 0.006 * math.sin(7 * math.log(N) + 13 * math.log(D))
+    loss = law_loss(N, D) * math.exp(residual)
     steps = 2000.0
     view = RunView(
         run_id=f"id-{name}",
@@ -83,7 +84,7 @@ def run(name: str, N: float = 1.6e6, D: float = 3.2e6, **changes: object) -> Run
         ladder="lad1",
         role="rung",
         role_reason="",
-        residual=0.004,
+        residual=residual,
         regime=regime("data-limited", N, D),
         flags=(),
         missing=(),

@@ -237,7 +237,7 @@ async def test_learning_rate_stands_under_the_loss_where_there_is_room() -> None
 async def test_ladder_is_drawn_against_n_d_and_c() -> None:
     """X goes through the three axes; the legend names the group of every marker."""
     async with running(PlantedWalk(board())) as app:
-        assert "● D 200K   ■ D 800K   ▲ D 3.2M   ○ left out of the fit" in await press(app, "3")
+        assert "● D 200K   ■ D 800K   ▲ D 3.2M   ○ left out" in await press(app, "3")
         drawn = await press(app, "X")
         assert "● N 100K   ■ N 400K   ▲ N 1.6M" in drawn and "nats/byte against D" in drawn
         assert "nats/byte against C" in await press(app, "X")

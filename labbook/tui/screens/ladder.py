@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar, Literal
 
 from textual.binding import Binding, BindingType
@@ -86,7 +87,7 @@ class LadderScreen(Panes):
 
             law, band = plot.preferred_law(view)
             spec = plot.ladder_spec(view, x, law, band, log_x=log_x, log_y=log_y)
-            return plot.draw(spec, width, height, color=color, ascii=ascii_)
+            return plot.draw(replace(spec, title=""), width, height, color=color, ascii=ascii_)
 
         digest = view.comparison.digest if view.comparison else ""
         law = view.comparison.preferred if view.comparison else None

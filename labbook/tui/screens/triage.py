@@ -66,9 +66,10 @@ class TriageScreen(View):
     def _nothing(self, shown: Shown) -> tuple[str, ...]:
         if shown.words and shown.summary is not None and shown.summary.runs:
             return (f"No run matches: {shown.words}", "", "esc clears the filter.")
-        if shown.empty or (shown.summary is not None and shown.live):
+        if shown.live:
             return pages.EMPTY
-        return ("reading the notebook...",)
+        known = shown.empty or shown.summary is not None
+        return ("reading the logs...",) if known else ("reading the notebook...",)
 
     def position(self) -> str:
         """Row of all rows shown, and how many the filter hides."""

@@ -1,0 +1,74 @@
+"""Files beside a log: configuration, and what a person wrote."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from labbook.logs.patterns import BrokenPattern, parse_table, read_tables
+from labbook.logs.sidecar import apply_sidecars, read_config
+from labbook.records import Issue, RunPart
+
+
+def test_yaml_with_objects_of_a_program_gives_its_plain_lines(tmp_path: Path) -> None:
+    """Lightning writes Python objects into hparams.yaml; nothing of them is made."""
+    path = tmp_path / "hparams.yaml"
+    path.write_text("n_layer: 2\nlr: 3e-4\nname: tiny\nobj: !!python/object:os.system\n  x: 1\nflag: true\n")
+    assert read_config(path) == {"n_layer": 2, "lr": 3e-4, "name": "tiny", "flag": True}
+
+
+def test_nested_configuration_is_flat(tmp_path: Path) -> None:
+    """Dots for levels, text for lists, nothing that begins with an underscore."""
+    path = tmp_path / "config.json"
+    path.write_text('{"model": {"n_layer": 2, "_name": "x"}, "architectures": ["A"], "nan": NaN, "none": null}')
+    assert read_config(path) == {"model.n_layer": 2, "architectures": "['A']", "nan": "nan", "none": None}
+
+
+@pytest.mark.parametrize("content", ["{", "[1, 2", "\x00\x01", '{"a":' * 5000])
+def test_a_broken_sidecar_is_an_issue_and_the_log_stands(tmp_path: Path, content: str) -> None:
+    """It never raises."""
+    path = tmp_path / "config.json"
+    path.write_text(content)
+    part, issues = RunPart(config={"n_layer": 2}), list[Issue]()
+    apply_sidecars(part, "x", [path, tmp_path / "gone.json"], issues)
+    assert part.config == {"n_layer": 2}
+    assert [issue.code for issue in issues] == ["bad-sidecar", "unreadable"]
+
+
+def test_the_logs_own_configuration_wins(tmp_path: Path) -> None:
+    """What the run printed is what ran."""
+    path = tmp_path / "config.json"
+    path.write_text('{"n_layer": 4, "n_embd": 8}')
+    part = RunPart(config={"n_layer": 2}, config_source="echoed configuration")
+    apply_sidecars(part, "x", [path], [])
+    assert part.config == {"n_layer": 2, "n_embd": 8}
+    assert part.config_source == "echoed configuration, config.json"
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ({"detect": ["x"]}, "at least one"),
+        ({"detect": ["("], "record": [{"line": "x"}]}, "detect"),
+        ({"detect": ["x"], "record": [{"line": "[a"}]}, "record 1"),
+        ({"detect": ["x"], "record": [{"start": "x"}]}, "record 1"),
+        ({"detect": ["x"], "record": [{"line": "x"}], "unknown": 1}, "unknown"),
+        ({"detect": ["x"], "record": [{"line": "x"}], "val_step": "never"}, "val_step"),
+        ({"detect": ["x"], "record": [{"line": "x"}], "step_origin": "0"}, "step_origin"),
+        ({"detect": ["x"], "record": [{"line": "x"}], "header": {"n_total": ["no group"]}}, "header.n_total"),
+    ],
+)
+def test_a_table_that_cannot_be_used_names_its_key(table: dict[str, object], words: str) -> None:
+    """File, table and key stand in the message."""
+    with pytest.raises(BrokenPattern, match=words) as caught:
+        parse_table("mine", table, "mine.toml")
+    assert "mine.toml" in str(caught.value)
+
+
+def test_a_file_that_is_no_toml_is_broken(tmp_path: Path) -> None:
+    """With the position the parser gives."""
+    path = tmp_path / "x.toml"
+    path.write_text("[mine\n")
+    with pytest.raises(BrokenPattern, match="line 1"):
+        read_tables(path)
