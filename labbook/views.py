@@ -25,6 +25,8 @@ from labbook.triage.speed import eta
 from labbook.triage.stalled import Stalled
 from labbook.triage.state import verdict
 
+SILENT_S = 86400.0
+"""A run without a known plan that was silent for longer has ended or was stopped: nobody can tell which."""
 OFF_LADDER_Z = 4.0
 OFF_LADDER_FLOOR = 0.002
 """science.md section 7, detector 9: residual above 4 sd, the fit's rms and 0.2 % of L in quadrature."""
@@ -97,12 +99,15 @@ def view(k: Known, now: float) -> RunView:
     status = run_status(run)
     over = m.finished or status in ("finished", "cancelled", "failed")
     seen = last_seen(k)
-    flags = m.flags + _stalled(k, now, seen)
-    state = verdict(flags, m.finished, status, has_points=bool(run.latest))
     planned = _value(r.planned_steps)
+    silent = planned is None and not over and seen is not None and now - seen > SILENT_S
+    flags = m.flags if silent else m.flags + _stalled(k, now, seen)
+    state = verdict(flags, m.finished, status, has_points=bool(run.latest) and not silent)
     finish: Eta | Refusal
     if state == "stalled":
         finish = Refusal("stalled", "unknown while it makes no progress")
+    elif silent:
+        finish = Refusal("silent", "silent for over a day, ended or stopped", "set planned_steps")
     else:
         finish = eta(seen if seen is not None else now, r.updates, planned, m.speed, has_ended=over)
     train, val = in_unit(m.train, k.factor), in_unit(m.val, k.factor)

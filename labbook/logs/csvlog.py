@@ -52,6 +52,7 @@ class Csv:
     """A table with a header, one row a record."""
 
     name = "csv"
+    whole = False
 
     def sniff(self, sample: Sample) -> Sniffed | None:
         found = self._header(sample)
@@ -63,7 +64,7 @@ class Csv:
         if sample.binary or len(sample.head_lines) < 1:
             return None
         found = header_of(sample.head_lines[0])
-        if found is None or not (_has_axis(found[1]) and _has_loss(found[1])):
+        if found is None or not (_has_axis(found[1]) and _has_loss(found[1])) or names.is_ladder_row(found[1]):
             return None
         separator, columns = found
         rows = [line for line in sample.head_lines[1:20] if line.strip()]

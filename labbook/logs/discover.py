@@ -226,19 +226,18 @@ class _Walk:
 
     def _add(self, path: Path, format_: str, confidence: float, evidence: tuple[Evidence, ...]) -> None:
         folder = run_folder(path, format_)
-        sidecars = self._sidecars(path, format_)
+        sidecars = self._sidecars(path, format_, folder)
         moved = None if str(path) in self.known else self._moved(path, format_)
         self.result.found.append(Found(path, format_, confidence, evidence, folder, sidecars, moved))
 
-    def _sidecars(self, path: Path, format_: str) -> tuple[Path, ...]:
+    def _sidecars(self, path: Path, format_: str, folder: Path) -> tuple[Path, ...]:
         configs: tuple[Path, ...] = ()
-        if format_ != "wandb":
+        if format_ != "wandb" and folder in path.parents:  # a log of its own name shares its folder with others
             configs = self._present(path.parent, CONFIGS)
             if not configs and path.parent.name.startswith("checkpoint-"):
                 configs = self._present(path.parent.parent, CONFIGS)
-        above = [path.parent, *path.parent.parents]
-        inside = [folder for folder in above if folder == self.root or self.root in folder.parents]
-        persons = [found for folder in inside for found in self._present(folder, (PERSON,))]
+        inside = [above for above in path.parents if above == self.root or self.root in above.parents]
+        persons = [found for above in inside for found in self._present(above, (PERSON,))]
         return (*configs, *persons)
 
     def _present(self, folder: Path, wanted: tuple[str, ...]) -> tuple[Path, ...]:

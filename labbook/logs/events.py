@@ -67,6 +67,7 @@ class Events:
     """`*tfevents*` files of any writer."""
 
     name = "tensorboard"
+    whole = False
 
     def sniff(self, sample: Sample) -> Sniffed | None:
         head = sample.head
@@ -86,16 +87,17 @@ class Events:
         with path.open("rb") as file:
             file.seek(offset)
             data = file.read()
+        end = offset + len(data)
         prefix = _held_out_folder(path)
         stopped = bool(state.get("stopped"))
         try:
-            for place, payload, end in () if stopped else frames(data, offset):
+            for place, payload, after in () if stopped else frames(data, offset):
                 self._event(payload, place, prefix, (part, rows, issues))
-                offset = end
+                offset = after
         except wire.Damaged as damage:
             stopped = True
             issues.append(Issue("bad-frame", "the file is damaged here; nothing after it is read", str(damage)))
-        if final and not stopped and offset < len(data):
+        if final and not stopped and offset < end:
             issues.append(Issue("cut-tail", "the last event is cut", f"byte {offset}"))
         kept: dict[str, object] = {"part": save_part(part), "rows": rows.state()}
         return Reading([part], offset, kept | ({"stopped": True} if stopped else {}), issues)

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 Change = Literal["same", "grown", "replaced"]
 HEAD = 4096
 _NOWHERE = Fingerprint(0, 0, 0, 0.0, 0, "")
-_WHOLE = frozenset({"hf-trainer-state"})
-"""Formats that are read whole whenever they change."""
 _NOTHING = {"tensorboard": "no scalar in it: a graph, texts or images only"}
 """What a source without a single point is, by format."""
 
@@ -83,11 +81,11 @@ def _read(
     found: Found, path: Path, state: SourceState | None, final: bool
 ) -> tuple[Reading, SourceState] | None:
     beside = _stats(found.sidecars)
-    whole = found.format in _WHOLE
+    form = _format(found.format)
     replaced = False
     offset, parser = 0, {}
     if state is not None and state.format == found.format:
-        verdict = _verdict(path, state)
+        verdict = _verdict(path, state, form.whole)
         same_sidecars = state.state.get("sidecars", {}) == beside
         if verdict == "same" and same_sidecars and not final:
             return None
@@ -97,8 +95,8 @@ def _read(
     elif state is not None:
         replaced = True
     now = fingerprint(path)
-    reading = _format(found.format).read(path, offset, parser, final=final)
-    reading.replaces = reading.replaces or (replaced and not whole)
+    reading = form.read(path, offset, parser, final=final)
+    reading.replaces = reading.replaces or (replaced and not form.whole)
     _annotate(found, reading)
     if offset == 0 and reading.offset and not any(part.series for part in reading.parts):
         reading.issues.append(Issue("no-points", _NOTHING.get(found.format, "no record in it so far")))
@@ -116,11 +114,11 @@ def _read(
     return reading, after
 
 
-def _verdict(path: Path, state: SourceState) -> Change:
+def _verdict(path: Path, state: SourceState, whole: bool) -> Change:
     verdict = change(state, fingerprint(path, state.fingerprint.head_len))
     if verdict != "grown":
         return verdict
-    if state.format not in _WHOLE and _tail(path, state.offset) != state.state.get("tail"):
+    if not whole and _tail(path, state.offset) != state.state.get("tail"):
         return "replaced"  # the head is a header that every launch prints; what follows is another run
     return verdict
 

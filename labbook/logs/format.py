@@ -111,6 +111,10 @@ class Format(Protocol):
     def name(self) -> str:
         """Stable short name, as `runs --json` prints it."""
 
+    @property
+    def whole(self) -> bool:
+        """True where a changed file is read again from its beginning; its points replace the earlier ones."""
+
     def sniff(self, sample: Sample) -> Sniffed | None:
         """How sure this is such a log, or None. Never raises on content."""
 

@@ -26,6 +26,7 @@ class TrainerState:
     """One JSON object with a list `log_history`, rewritten at every checkpoint."""
 
     name = "hf-trainer-state"
+    whole = True
 
     def sniff(self, sample: Sample) -> Sniffed | None:
         if sample.binary or not sample.head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):

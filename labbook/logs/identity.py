@@ -31,7 +31,7 @@ _PLAIN_FOLDER = re.compile(
     re.IGNORECASE,
 )
 _CHECKPOINT = re.compile(r"checkpoint-\d+\Z")
-_WANDB_RUN = re.compile(r"(offline-)?run-\d{8}_\d{6}-.+\Z")
+_WANDB_RUN = re.compile(r"(?:offline-)?run-\d{8}_\d{6}-(?P<id>.+)\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +66,15 @@ def _wandb_folder(folder: Path) -> Path:
     inside = folder.parent
     if not _WANDB_RUN.match(folder.name) or inside.name != "wandb":
         return folder
-    return inside.parent if _runs_in(inside) <= 1 else folder
+    return inside.parent if len(_runs_in(inside)) <= 1 else folder
 
 
-def _runs_in(folder: Path) -> int:
+def _runs_in(folder: Path) -> set[str]:
+    """Ids of the W&B runs in a folder; a resumed run has several folders and one id."""
     try:
-        return sum(1 for entry in folder.iterdir() if _WANDB_RUN.match(entry.name) and not entry.is_symlink())
+        return {match["id"] for entry in folder.iterdir() if (match := _WANDB_RUN.match(entry.name))}
     except OSError:
-        return 0
+        return set()
 
 
 def run_name(folder: Path, part: RunPart | None = None) -> str:

@@ -48,6 +48,7 @@ class Jsonl:
     """Any log of one JSON object a line that names a loss and a step."""
 
     name = "jsonl"
+    whole = False
 
     def sniff(self, sample: Sample) -> Sniffed | None:
         if sample.binary or not sample.head.strip():
@@ -58,7 +59,7 @@ class Jsonl:
             return None
         for place, line, row in parsed:
             keys = flat_row(row)
-            if _has_axis(keys) and _has_loss(keys):
+            if _has_axis(keys) and _has_loss(keys) and not names.is_ladder_row(keys):
                 return Sniffed(0.8, (Evidence(place, clean(line, 160)),))
         return None
 

@@ -6,6 +6,7 @@ Names are compared after lower-casing, with blank, `_`, `/`, `.` and `-` taken a
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from functools import lru_cache
 
 _SEPARATORS = re.compile(r"[\s_/.\-]+")
@@ -70,6 +71,10 @@ TOKENS = (
     "num_input_tokens_seen",
     "train/num_input_tokens_seen",
     "elapsed_tokens",
+)
+_N_NAMES = frozenset(
+    {"n", "params", "n_params", "num_params", "num_parameters", "n_parameters", "model_params", "model_size"}
+    | {"total_params", "non_embedding_params", "n_non_embedding", "params_no_embed", "n_no_emb"}
 )
 EPOCHS = ("epoch", "train/epoch")
 WALLS = ("_timestamp", "timestamp", "wall_time", "wall")
@@ -156,6 +161,12 @@ def series_of_tail(name: str) -> tuple[str, int] | None:
         return None
     found = series_of(last)
     return (found[0], found[1] + 100) if found and found[0] in {"train", "val", "lr", "grad_norm"} else None
+
+
+def is_ladder_row(keys: Collection[str]) -> bool:
+    """True for a row that is a whole run: it has an N and no step."""
+    flat = {plain(key) for key in keys}
+    return bool(flat & _N_NAMES) and all(axis_rank(key) is None for key in keys)
 
 
 def is_loss(series: str) -> bool:

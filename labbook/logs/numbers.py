@@ -29,13 +29,9 @@ def number(value: object) -> float | None:
     """The number a log's value stands for, None where it is missing or no number. NaN and Inf are numbers."""
     if isinstance(value, float):
         return value
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int):
-        return _float(value)
     if isinstance(value, str):
         return _from_text(value)
-    return None
+    return _float(value) if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _float(value: int) -> float:

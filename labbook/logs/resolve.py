@@ -121,11 +121,12 @@ def _missing(
     tokens: tuple[Count | None, Count | None, Count | None, Count | None],
 ) -> tuple[str, ...]:
     per_step, seen, unique, steps = tokens
+    chosen = known.given["loss"][0] if "loss" in known.given else None
     absent = {
         "N": not counts,
         "tokens per step": per_step is None and (seen is None or seen.how not in {"counter", "given"}),
         "unique tokens": unique is None,
         "planned steps": steps is None,
-        "loss": not any(is_loss(row.series) for row in known.latest),
+        "loss": not any(is_loss(row.series) or row.series == chosen for row in known.latest),
     }
     return tuple(name for name, is_absent in absent.items() if is_absent)

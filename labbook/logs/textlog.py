@@ -26,6 +26,8 @@ _AXES = frozenset({"step", "tokens", "epoch", "planned_steps"})
 class TextFormat:
     """A trainer's stdout, read by its table."""
 
+    whole = False
+
     def __init__(self, table: Table) -> None:
         self.table = table
         self.name = table.name
@@ -184,9 +186,10 @@ class LineReader:
 
     def _settle(self, step: float) -> None:
         """Decide whose the pending header is: a fall to the start after it is a new run."""
+        if not self.pending.config and not self.pending.figures:
+            return
         pending, self.pending = self.pending, self._new_part("")
-        said = bool(pending.config or pending.figures)
-        if said and self.first is not None and self.last is not None and step <= self.first < self.last:
+        if self.first is not None and self.last is not None and step <= self.first < self.last:
             self.done.append(self.part)
             self.runs += 1
             self.part = self._new_part(f"#{self.runs + 1}")

@@ -19,6 +19,7 @@ _PACKED = {
     b"\x93NUMPY": "NumPy array; not among the formats read so far",
     b"PK\x03\x04": "zip archive; unpack it first",
 }
+LADDER = "a table with one row a run; not among the formats read so far"
 UNKNOWN = "no format known; labbook sniff says what was looked at"
 
 
@@ -46,6 +47,8 @@ def _json_lines(sample: Sample) -> str | None:
     if not rows or len(rows) < 0.5 * min(50, len(sample.head_lines)):
         return None
     keys = {key for row in rows for key in flat_row(row)}
+    if names.is_ladder_row(keys):
+        return LADDER
     if not _losses(keys):
         return _without_loss(keys) or "JSON lines without a loss: data, not a log"
     return "JSON lines with a loss but no step, tokens or epoch beside it"
@@ -55,6 +58,8 @@ def _table(sample: Sample) -> str | None:
     header = header_of(sample.head_lines[0]) if sample.head_lines else None
     if header is None or len(header[1]) < 2 or sample.path.suffix.lower() not in {".csv", ".tsv"}:
         return None
+    if names.is_ladder_row(header[1]):
+        return LADDER
     if not _losses(set(header[1])):
         return _without_loss(set(header[1])) or "a table without a column of a loss"
     return "a table with a loss but no column of steps, tokens or epochs"

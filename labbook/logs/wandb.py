@@ -18,6 +18,7 @@ from labbook.records import Issue, Reading, RunPart, Scalar
 from labbook.text import clean
 
 MAGIC = b":W&B\xe1\xbe\x00"
+_FIGURES = frozenset("-0123456789")
 _HISTORY, _CONFIG, _METRIC, _RUN, _EXIT = 2, 5, 12, 17, 18
 
 
@@ -25,6 +26,7 @@ class Wandb:
     """A `.wandb` file, live or finished."""
 
     name = "wandb"
+    whole = False
 
     def sniff(self, sample: Sample) -> Sniffed | None:
         if not sample.head.startswith(MAGIC[:4]):
@@ -83,9 +85,16 @@ def _items(message: bytes, number: int) -> Iterator[tuple[str, object]]:
             elif inner == 16:
                 raw = wire.text(entry)
         try:
-            yield key or ".".join(nested), json.loads(raw)
+            yield key or ".".join(nested), _value(raw)
         except (ValueError, RecursionError):
             continue
+
+
+def _value(raw: str) -> object:
+    """A JSON value; numbers the quick way. Raises ValueError, RecursionError."""
+    if raw[:1] in _FIGURES and "." in raw:
+        return float(raw)
+    return json.loads(raw)
 
 
 def _history(message: bytes) -> dict[str, object]:

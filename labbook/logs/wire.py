@@ -17,14 +17,20 @@ def fields(message: bytes) -> Iterator[tuple[int, Field]]:
     """(field number, value) in file order. Raises Damaged; what came before stands."""
     at, end = 0, len(message)
     while at < end:
-        key, at = _varint(message, at)
+        key = message[at]
+        at += 1
+        if key >= 0x80:
+            key, at = _varint(message, at - 1)
         kind = key & 7
         if kind == 0:
             value, at = _varint(message, at)
             yield key >> 3, value
             continue
         if kind == 2:
-            size, at = _varint(message, at)
+            size = message[at] if at < end else 0x80
+            at += 1
+            if size >= 0x80:
+                size, at = _varint(message, at - 1)
         elif kind in (1, 5):
             size = 8 if kind == 1 else 4
         else:

@@ -17,7 +17,7 @@ from labbook.scaling.form import BoolArray, FloatArray, IntArray, P, Q
 from labbook.scaling.intervals import EXPONENT_OF_COMPUTE, Handle
 from labbook.scaling.newton import minimise
 from labbook.scaling.objective import Problems
-from labbook.scaling.points import Points, digest, generator, read_points
+from labbook.scaling.points import Points, digest, distinct, generator, read_points
 from labbook.scaling.remedy import SAME
 from labbook.scaling.values import Fit, Interval
 
@@ -102,19 +102,18 @@ def _same_points(one: Points, other: Points) -> bool:
 
 def _sizes(N: FloatArray) -> IntArray:
     """Stratum of each point, N ascending: its size, small strata joined to the next one."""
-    groups: list[list[int]] = []
-    for index, value in enumerate(N):
-        if groups and (value <= N[groups[-1][0]] * SAME or len(groups[-1]) < SMALLEST_STRATUM):
-            groups[-1].append(index)
-        else:
-            groups.append([index])
-    if len(groups) > 1 and len(groups[-1]) < SMALLEST_STRATUM:
-        last = groups.pop()
-        groups[-1].extend(last)
-    labels = np.empty(N.size, dtype=np.int64)
-    for label, group in enumerate(groups):
-        labels[group] = label
-    return labels
+    sizes = np.searchsorted(distinct(N, SAME), N, side="right") - 1
+    joined = np.zeros(sizes.max() + 1, dtype=np.int64)
+    stratum, members = 0, 0
+    for size, count in enumerate(np.bincount(sizes)):
+        if members >= SMALLEST_STRATUM:
+            stratum, members = stratum + 1, 0
+        joined[size] = stratum
+        members += int(count)
+    if members < SMALLEST_STRATUM and stratum > 0:
+        joined[joined == stratum] = stratum - 1
+    result: IntArray = joined[sizes]
+    return result
 
 
 def _labels(strata: Sequence[Hashable], points: Points) -> IntArray:

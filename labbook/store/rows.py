@@ -10,6 +10,7 @@ import json
 from collections.abc import Collection, Iterable, Sequence
 
 from labbook.duck import Connection
+from labbook.store.keys import short_key
 
 KEYS = """select unnest(from_json(?, '["varchar"]'))"""
 """Subquery over the strings of one parameter made by `listed`."""
@@ -62,6 +63,26 @@ def taken(connection: Connection, table: str, column: str, keys: Collection[str]
         f"select distinct {column} from {table} where {column} in ({KEYS})", [listed(keys)]
     )
     return {key for (key,) in found.fetchall()}
+
+
+def new_keys(
+    connection: Connection, table: str, column: str, texts: Collection[str], digits: int
+) -> dict[str, str]:
+    """A key for each text that is not in `column` yet: its digest, or where that is taken another one.
+
+    A digest is taken where something that moved away has kept it.
+    """
+    used: set[str] = set()
+    while True:
+        keys: dict[str, str] = {}
+        mine: set[str] = set(used)
+        for text in texts:
+            keys[text] = short_key(text, digits, mine)
+            mine.add(keys[text])
+        clashes = taken(connection, table, column, keys.values())
+        if not clashes:
+            return keys
+        used |= clashes
 
 
 def sources_of(connection: Connection, run_ids: Collection[str]) -> set[str]:

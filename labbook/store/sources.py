@@ -9,7 +9,7 @@ from typing import Any
 from labbook.duck import Connection
 from labbook.records import Fingerprint
 from labbook.store import rows
-from labbook.store.keys import or_nan, pack_path, short_key, unpack_path
+from labbook.store.keys import or_nan, pack_path, unpack_path
 from labbook.store.values import SourceWrite, StoredSource
 
 COLUMNS = (
@@ -56,11 +56,7 @@ def name_new(
     paths = [w.source.path for w in writes]
     ids = {path: stored[path].source_id for path in paths if path in stored}
     new = [path for path in paths if path not in stored]
-    used = rows.taken(connection, "sources", "source_id", [short_key(path, 10) for path in new])
-    for path in new:  # an id is taken where a source that moved away has kept it
-        ids[path] = short_key(path, 10, used)
-        used.add(ids[path])
-    return ids
+    return ids | rows.new_keys(connection, "sources", "source_id", new, 10)
 
 
 def put(

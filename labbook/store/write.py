@@ -10,7 +10,7 @@ from labbook.duck import Connection
 from labbook.records import Points, RunPart
 from labbook.store import issues, rows, sources, tally, wording
 from labbook.store.columns import Columns
-from labbook.store.keys import known, or_nan, pack_path, short_key
+from labbook.store.keys import known, or_nan, pack_path
 from labbook.store.tally import Tally
 from labbook.store.values import SourceWrite, StoredSource
 from labbook.store.wording import Wording
@@ -104,11 +104,7 @@ class _Writing:
         self.known_runs = set(ids.values())
         ids = {name: ids[pack_path(name)] for name in names if pack_path(name) in ids}
         new = [name for name in names if name not in ids]
-        used = rows.taken(self.connection, "runs", "run_id", [short_key(name, 8) for name in new])
-        for name in new:
-            ids[name] = short_key(name, 8, used)
-            used.add(ids[name])
-        return ids
+        return ids | rows.new_keys(self.connection, "runs", "run_id", new, 8)
 
     def _load(self) -> None:
         """What the batch's known sources have said so far."""

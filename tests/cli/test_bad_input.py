@@ -48,10 +48,10 @@ def test_an_unreadable_file_is_named_and_the_rest_is_read(labbook, as_nobody, wi
     secret = with_good / "secret.log"
     secret.write_text("iter 0: loss 4.0, time 1.00ms, mfu -100.00%\n")
     secret.chmod(0)
-    done = as_nobody("--notebook", ":memory:", "ingest", with_good)
+    done = as_nobody("--notebook", ":memory:", "ingest", with_good, "--json")
     assert done.code == 1, done.err
-    assert "secret.log: cannot be read: Permission denied" in done.out
-    assert "1 run." in done.out
+    assert done.json["failed"] == [{"path": str(secret), "reason": "cannot be read: Permission denied"}]
+    assert len(done.json["runs"]) == 1
 
 
 def test_a_binary_file_is_skipped_with_its_reason(labbook, with_good: Path) -> None:

@@ -6,8 +6,9 @@ import pytest
 from labbook.errors import FitError
 from labbook.scaling.bootstrap import bootstrap
 from labbook.scaling.fit import fit
+from labbook.scaling.laws.kaplan import PUBLISHED
 from labbook.scaling.values import Fit
-from tests.scaling.ladders import TRUTH, chinchilla, plant
+from tests.scaling.ladders import TRUTH, chinchilla, cross, plant
 
 
 @pytest.mark.parametrize("objective", ["least-squares-log", "huber:0.001"])
@@ -24,7 +25,8 @@ def test_a_large_ladder_is_covered_and_agrees_with_the_delta_method(objective: s
     for name, (low, high) in draws.intervals().items():
         delta = found.intervals[name]
         assert (high - low) / (delta[1] - delta[0]) == pytest.approx(1.0, abs=0.35), name
-    assert draws.intervals()["alpha"][0] < TRUTH["alpha"] < draws.intervals()["alpha"][1]
+    low, high = draws.intervals(level=0.999)["alpha"]
+    assert low < TRUTH["alpha"] < high
 
 
 def test_every_draw_is_an_optimum_of_its_own_resample() -> None:
@@ -49,9 +51,11 @@ def test_strata_keep_every_size_present() -> None:
 
 
 def test_small_strata_join_their_neighbour() -> None:
-    """Sizes with two rungs are drawn together with the next size."""
+    """Sizes with two rungs are drawn together with the next size, and no size is split."""
     N, D, L = chinchilla(6, 0.004)
     assert bootstrap(fit("kaplan", N, D, L), N, D, L, draws=20).strata == 1
+    four = plant("kaplan", PUBLISHED, *cross((1e7, 4e7, 2e8, 1e9), (10.0, 100.0)), 0.001)
+    assert bootstrap(fit("kaplan", *four), *four, draws=20).strata == 2
 
 
 def test_draws_depend_on_the_rungs_alone() -> None:

@@ -341,11 +341,13 @@ def test_a_moved_file_keeps_its_run(notebook: Notebook, source: Source) -> None:
     moved = next(run for run in notebook.runs() if run.run_id == first.run_id)
     assert (moved.identity, moved.folder, moved.sources[0].path) == ("/new/a", "/new/a", "/new/a/train.log")
     assert notebook.sources()["/new/a/train.log"].offset == 100
-    notebook.write([source("/old/a/train.log", identity="/old/a", train=[(1, 8.0)])], 2.0)
-    again = next(run for run in notebook.runs() if run.identity == "/old/a")
-    assert again.run_id != first.run_id
-    values = [(run.run_id, "train", run.sources[0].path) for run in (again, moved)]
-    assert [c.value.tolist() for c in notebook.curves(values).values()] == [[8.0], [2.0]]
+    for k, loss in enumerate([8.0, 9.0]):
+        notebook.write([source("/old/a/train.log", identity="/old/a", train=[(1, loss)])], 2.0)
+        notebook.move({"/old/a/train.log": f"/new/{k}/train.log"})
+    runs = {run.identity: run for run in notebook.runs()}
+    assert len({run.run_id for run in runs.values()}) == 4
+    keys = [(runs[name].run_id, "train", runs[name].sources[0].path) for name in ("/new/a", "/new/0", "/new/1")]
+    assert [c.value.tolist() for c in notebook.curves(keys).values()] == [[2.0], [8.0], [9.0]]
 
 
 @EITHER

@@ -1,4 +1,4 @@
-"""A frozen time zone for everything the app draws."""
+"""A frozen time zone for everything the app draws, and a quicker Pilot."""
 
 import time
 from collections.abc import Iterator
@@ -14,3 +14,9 @@ def _utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         time.tzset()
         yield
     time.tzset()
+
+
+@pytest.fixture(autouse=True)
+def _brisk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pilot looks for an idle process every 8 ms instead of every 20; `settle` waits for what is drawn."""
+    monkeypatch.setattr("textual._wait.SLEEP_GRANULARITY", 0.008)

@@ -11,25 +11,33 @@ from labbook.report.cells import cell_width
 from labbook.tui import NO_TERMINAL, board, run
 from labbook.tui.screens import SCREENS
 from labbook.tui.spans import plain, strip
-from labbook.tui.terminal import can_draw, speaks_unicode
+from labbook.tui.terminal import can_draw
 from tests.tui import summaries
 from tests.tui.harness import press, running, text
 from tests.tui.summaries import HOSTILE, PlantedWalk
 
 
-@pytest.mark.parametrize("size", [(20, 5), (39, 24), (80, 9), (1, 1)])
+@pytest.mark.parametrize("size", [(20, 5), (39, 24), (80, 9)])
 async def test_too_small_a_terminal_says_what_it_needs(size: tuple[int, int]) -> None:
     """One line and no crash, on every screen; a larger window brings everything back."""
     async with running(PlantedWalk(summaries.board()), size) as (app, pilot):
         for entry in SCREENS:
             await pilot.press(entry.key)
             await pilot.pause()
-            assert text(app).split("\n")[0] == "labbook needs 40x10"[: size[0] - 1] + "…" * (size[0] < 19)
-            assert text(app).strip().count("\n") == 0
+            assert text(app).strip() == "labbook needs 40x10"
         await pilot.press("1")
         await pilot.resize_terminal(80, 24)
         await pilot.pause()
         assert "n100k-d200k" in text(app)
+
+
+async def test_a_terminal_of_one_cell_is_survived() -> None:
+    """Window managers pass through such sizes."""
+    async with running(PlantedWalk(summaries.board()), (1, 1)) as (app, pilot):
+        await pilot.press("2", "3", "question_mark")
+        await pilot.resize_terminal(80, 24)
+        await pilot.pause()
+        assert "On Ladder" in text(app)
 
 
 @pytest.mark.parametrize("size", [(40, 10), (60, 15), (80, 24), (200, 60)])
@@ -80,7 +88,7 @@ def test_wider_boards_only_add_columns() -> None:
         titles = {column.title for column, _ in board.layout(width)}
         assert before <= titles
         before = titles
-    assert before >= {
+    for title in [
         "state",
         "run",
         "done",
@@ -93,7 +101,8 @@ def test_wider_boards_only_add_columns() -> None:
         "resid%",
         "regime",
         "flags",
-    }
+    ]:
+        assert title in before
 
 
 def test_strip_is_as_wide_as_asked_and_ascii_where_asked() -> None:
@@ -106,9 +115,8 @@ def test_strip_is_as_wide_as_asked_and_ascii_where_asked() -> None:
 
 @pytest.mark.parametrize(
     ("locale", "unicode"),
-    [({"LC_ALL": "C"}, False), ({"LC_CTYPE": "POSIX"}, False), ({"LC_ALL": "de_DE.ISO-8859-1"}, False),
-     ({"LANG": "en_US.UTF-8"}, True)],
-)  # fmt: skip
+    [({"LC_ALL": "C"}, False), ({"LC_ALL": "de_DE.ISO-8859-1"}, False), ({"LANG": "en_US.UTF-8"}, True)],
+)
 def test_the_locale_decides_the_characters(locale: dict[str, str], unicode: bool) -> None:
     """Asked in a fresh interpreter, as the locale is read once."""
     code = "import sys; from labbook.tui.terminal import speaks_unicode; print(speaks_unicode())"
@@ -135,12 +143,7 @@ def test_the_first_frame_imports_nothing_heavy() -> None:
     """Importing the package needs no Textual; the app needs Textual alone."""
     code = (
         "import sys; import labbook.tui; assert 'textual' not in sys.modules;"
-        "import labbook.tui.app; heavy = {'numpy', 'scipy', 'duckdb', 'plotext'} & set(sys.modules); print(heavy)"
+        "import labbook.tui.app; print({'numpy', 'scipy', 'duckdb', 'plotext'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
-
-
-def test_locale_is_asked_of_the_environment() -> None:
-    """The answer is a plain truth value in any environment."""
-    assert speaks_unicode() in (True, False)
