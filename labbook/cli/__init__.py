@@ -112,7 +112,7 @@ def _prepare(command: Command) -> tuple[Parser, Callable[[argparse.Namespace], i
     parser = Parser(
         prog="labbook" if command is OPEN else f"labbook {command.name}",
         description=module.__doc__,
-        epilog=_shared_options().format_help().partition("\n\n")[2],
+        epilog=_shared_options().format_help().strip(),
         allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -24,15 +24,22 @@ if TYPE_CHECKING:
 MAX_TEXT_WIDTH = 160
 
 
-def open_workbook(args: argparse.Namespace, roots: Sequence[Path] = (), *, memory: bool = False) -> Workbook:
+def open_workbook(
+    args: argparse.Namespace, roots: Sequence[Path] = (), *, memory: bool = False, silent: bool = False
+) -> Workbook:
     """The notebook of this command line, and the walk over it.
 
+    silent: nothing is written to stderr while waiting for another process, because an app draws there.
     Raises NotebookError where it cannot be opened; a notebook that cannot be written is worked on in memory.
     """
     from labbook.store import Notebook
     from labbook.workbook import Workbook
 
-    notebook = Notebook.open(":memory:" if memory else args.notebook, fallback_memory=True)
+    where = ":memory:" if memory else args.notebook
+    if silent or args.quiet:
+        notebook = Notebook.open(where, fallback_memory=True, on_wait=lambda line: None)
+    else:
+        notebook = Notebook.open(where, fallback_memory=True)
     if notebook.note:
         say(args, notebook.note)
     return Workbook(notebook, roots=roots)

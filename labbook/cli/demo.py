@@ -21,8 +21,9 @@ def run(args: argparse.Namespace) -> int:
     from labbook.tui.terminal import can_draw
 
     root = resource_dir("sample_runs")
-    with open_workbook(args, [root], memory=True) as book:
-        if not args.plain and can_draw():
+    in_app = not args.plain and can_draw()
+    with open_workbook(args, [root], memory=True, silent=in_app) as book:
+        if in_app:
             from labbook.cli.session import Session
             from labbook.tui import run as run_app
 

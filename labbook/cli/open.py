@@ -26,9 +26,9 @@ def run(args: argparse.Namespace) -> int:
     from labbook.tui.terminal import can_draw
 
     roots = _roots(args.paths)
-    book = open_workbook(args, roots)
-    with book:
-        if args.plain or not can_draw():
+    plain = args.plain or not can_draw()
+    with open_workbook(args, roots, silent=not plain) as book:
+        if plain:
             return print_board(args, book, roots)
         from labbook.cli.session import Session
         from labbook.tui import run as run_app

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from labbook import logs
 from labbook.logs import verdicts
-from labbook.logs.follow import change, fingerprint
+from labbook.logs.follow import HEAD, change, digest, fingerprint, is_continued
 from labbook.logs.format import Evidence, Format, Sample, take_sample
 from labbook.logs.identity import run_folder
 from labbook.logs.lines import Lines, pieces, unlabel
 from labbook.logs.sidecar import CONFIGS, PERSON
 from labbook.logs.textlog import TextFormat
-from labbook.records import Fingerprint, Issue, SourceState
+from labbook.records import Issue, SourceState
 from labbook.text import clean
 
 SCANNED = 64 << 20
@@ -83,6 +83,16 @@ class Found:
     """Path of the known source this is, where it was moved, copied or rotated to a new name."""
 
 
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A file that was looked at and is no source, and how it looked then."""
+
+    size: int
+    mtime: float
+    reason: str
+    """Empty for a file that need not be listed."""
+
+
 @dataclass(slots=True)
 class Discovery:
     """What a walk over paths met."""
@@ -103,16 +113,28 @@ def discover(
     should_stop: Callable[[], bool] | None = None,
     *,
     known: Mapping[str, SourceState] | None = None,
+    left_out: dict[str, LeftOut] | None = None,
 ) -> Discovery:
-    """Every source under `paths`. Known sources whose head is unchanged are not sniffed again."""
-    return _Walk(known or {}, should_stop or (lambda: False)).over(paths)
+    """Every source under `paths`. Known sources whose head is unchanged are not sniffed again.
+
+    left_out: what earlier walks looked at and left out; a caller that walks again and again keeps it between
+    the walks, and files that did not change since are not opened.
+    """
+    walk = _Walk(known or {}, should_stop or (lambda: False), {} if left_out is None else left_out)
+    return walk.over(paths)
 
 
 class _Walk:
     """One walk: what was visited, what was found."""
 
-    def __init__(self, known: Mapping[str, SourceState], should_stop: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        known: Mapping[str, SourceState],
+        should_stop: Callable[[], bool],
+        left_out: dict[str, LeftOut],
+    ) -> None:
         self.known = known
+        self.left_out = left_out
         self.should_stop = should_stop
         self.formats, issues = logs.formats()
         self.names = {format_.name for format_ in self.formats}
@@ -120,7 +142,7 @@ class _Walk:
         self.folders: set[tuple[int, int]] = set()
         self.files: set[str] = set()
         self.beside: dict[Path, tuple[Path, ...]] = {}
-        self.root = Path()
+        self.heads = _heads(known.values())
 
     def over(self, paths: Iterable[Path | str]) -> Discovery:
         for path in paths:
@@ -128,7 +150,6 @@ class _Walk:
                 self._skip(str(path), "labbook reads files: export or download the run first")
                 continue
             real = Path(os.path.realpath(path))
-            self.root = real if real.is_dir() else real.parent
             if real.is_dir():
                 self._folder(real)
             elif real.exists():
@@ -200,6 +221,11 @@ class _Walk:
         if (state := self._unchanged(path)) is not None:
             self._add(path, state.format, state.confidence, ())
             return
+        stat = os.stat(path)
+        before = self.left_out.get(str(path))
+        if before is not None and (before.size, before.mtime) == (stat.st_size, stat.st_mtime):
+            self._leave(path, before)
+            return
         sample = take_sample(path)
         claim = logs.recognise(sample, self.formats) if sample.size and not verdicts.is_lfs(sample) else None
         if claim is None and _worth_scanning(sample):
@@ -207,7 +233,14 @@ class _Walk:
         if claim is not None:
             self._add(path, claim[0].name, claim[1].confidence, claim[1].evidence)
         elif named or path.suffix.lower() in _LOG_LIKE or verdicts.is_lfs(sample) or sample.binary:
-            self._skip(str(path), verdicts.negative(sample))
+            self._leave(path, LeftOut(stat.st_size, stat.st_mtime, verdicts.negative(sample)))
+        else:
+            self._leave(path, LeftOut(stat.st_size, stat.st_mtime, ""))
+
+    def _leave(self, path: Path, left: LeftOut) -> None:
+        self.left_out[str(path)] = left
+        if left.reason:
+            self._skip(str(path), left.reason)
         else:
             self.result.plain += 1
 
@@ -236,8 +269,7 @@ class _Walk:
             configs = self._present(path.parent, CONFIGS)
             if not configs and path.parent.name.startswith("checkpoint-"):
                 configs = self._present(path.parent.parent, CONFIGS)
-        inside = [above for above in path.parents if above == self.root or self.root in above.parents]
-        persons = [found for above in inside for found in self._present(above, (PERSON,))]
+        persons = [found for above in path.parents for found in self._present(above, (PERSON,))]
         return (*configs, *persons)
 
     def _present(self, folder: Path, wanted: tuple[str, ...]) -> tuple[Path, ...]:
@@ -247,22 +279,34 @@ class _Walk:
         return tuple(path for path in self.beside[folder] if path.name in wanted)
 
     def _moved(self, path: Path, format_: str) -> str | None:
-        """The known source of the same head that is no longer where it was."""
-        for before, state in self.known.items():
-            if state.format != format_ or not state.fingerprint.head_digest:
-                continue
-            now = fingerprint(path, state.fingerprint.head_len)
-            if change(state, now) != "replaced" and not _still_there(before, state.fingerprint):
-                return before
+        """The known source that is no longer where it was and has the same bytes up to its offset."""
+        if not self.heads:
+            return None
+        with path.open("rb") as file:
+            head = file.read(HEAD)
+        for length, by_digest in self.heads.items():
+            for state in by_digest.get(digest(head[:length]), ()) if length <= len(head) else ():
+                if state.format == format_ and is_continued(path, state) and not _still_there(state):
+                    return state.path
         return None
 
 
-def _still_there(path: str, before: Fingerprint) -> bool:
+def _heads(known: Iterable[SourceState]) -> dict[int, dict[str, list[SourceState]]]:
+    """Known sources by length and digest of their head."""
+    heads: dict[int, dict[str, list[SourceState]]] = {}
+    for state in known:
+        if state.fingerprint.head_len:
+            by_digest = heads.setdefault(state.fingerprint.head_len, {})
+            by_digest.setdefault(state.fingerprint.head_digest, []).append(state)
+    return heads
+
+
+def _still_there(state: SourceState) -> bool:
+    """True where the source is where it was, unchanged or grown."""
     try:
-        now = fingerprint(Path(path), before.head_len)
+        return change(state, fingerprint(Path(state.path), state.fingerprint.head_len)) != "replaced"
     except OSError:
         return False
-    return now.head_digest == before.head_digest and now.size >= before.size
 
 
 def _worth_scanning(sample: Sample) -> bool:

@@ -39,10 +39,11 @@ def fingerprint(path: Path, head_len: int = HEAD) -> Fingerprint:
 def _fingerprint(file: BinaryIO, head_len: int) -> Fingerprint:
     stat = os.fstat(file.fileno())  # open + fstat: attributes of a path may be cached for seconds on NFS
     head = file.read(min(head_len, HEAD))
-    return Fingerprint(stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime, len(head), _digest(head))
+    return Fingerprint(stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime, len(head), digest(head))
 
 
-def _digest(block: bytes) -> str:
+def digest(block: bytes) -> str:
+    """Of the bytes a fingerprint or a tail stands for."""
     return hashlib.blake2b(block, digest_size=16).hexdigest()
 
 
@@ -123,11 +124,16 @@ def _verdict(path: Path, state: SourceState, whole: bool) -> Change:
     return verdict
 
 
+def is_continued(path: Path, state: SourceState) -> bool:
+    """True where the bytes before the state's offset are the ones that were read there."""
+    return path.stat().st_size >= state.offset and _tail(path, state.offset) == state.state.get("tail")
+
+
 def _tail(path: Path, offset: int) -> str:
     """Digest of the last 4 KiB before the offset."""
     with path.open("rb") as file:
         file.seek(max(0, offset - HEAD))
-        return _digest(file.read(min(offset, HEAD)))
+        return digest(file.read(min(offset, HEAD)))
 
 
 def _stats(paths: Sequence[Path]) -> dict[str, object]:

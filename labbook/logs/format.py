@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from labbook.logs.lines import decode_sample, encoding_of, looks_binary, pieces
+from labbook.logs.lines import decode_sample, encoding_of, looks_binary, pieces, unlabel
 from labbook.records import Reading
 
 SAMPLE = 1 << 16
@@ -62,6 +62,11 @@ class Sample:
     def lines(self) -> tuple[tuple[str, str], ...]:
         """(place, line) of every complete line of the sample; places after the head are byte offsets."""
         return tuple(self._lines())
+
+    @cached_property
+    def bare_lines(self) -> tuple[tuple[str, str], ...]:
+        """`lines` without escapes and labels of ranks."""
+        return tuple((place, unlabel(line)[1]) for place, line in self.lines)
 
     @cached_property
     def head_lines(self) -> tuple[str, ...]:

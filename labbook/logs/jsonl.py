@@ -18,6 +18,8 @@ from labbook.text import clean
 PARSED = 0.9
 """Share of the sampled lines that must be JSON objects."""
 DEEPEST = 6
+_SAMPLED = 100
+"""Lines looked at from either end of the sample."""
 
 
 def flat_row(tree: Mapping[str, object], prefix: str = "", depth: int = 0) -> dict[str, object]:
@@ -53,7 +55,13 @@ class Jsonl:
     def sniff(self, sample: Sample) -> Sniffed | None:
         if sample.binary or not sample.head.strip():
             return None
-        rows = [(place, line) for place, line in sample.lines if line.strip()]
+        if not sample.head_lines or sample.head_lines[0].lstrip()[:1] not in {"{", ""}:
+            return None
+        rows = [
+            (place, line)
+            for place, line in (*sample.lines[:_SAMPLED], *sample.lines[-_SAMPLED:])
+            if line.strip()
+        ]
         parsed = [(place, line, row) for place, line in rows if (row := parse_line(line)) is not None]
         if not parsed or len(parsed) < PARSED * len(rows):
             return None

@@ -20,6 +20,8 @@ from labbook.records import NAN, Figure, Issue, Reading, RunPart
 from labbook.text import clean
 
 _CANCELLED = re.compile(r"slurmstepd: error: \*\*\* (?:JOB|STEP) \S+ ON \S+ CANCELLED")
+_ENOUGH = 8
+"""Lines that make a format certain."""
 _AXES = frozenset({"step", "tokens", "epoch", "planned_steps"})
 
 
@@ -35,8 +37,9 @@ class TextFormat:
     def sniff(self, sample: Sample) -> Sniffed | None:
         evidence: list[Evidence] = []
         hits = 0
-        for place, line in sample.lines:
-            _, bare = unlabel(line)
+        for place, bare in sample.bare_lines:
+            if hits == _ENOUGH:
+                break
             if any(pattern.search(bare) for pattern in self.table.detect):
                 hits += 1
                 if len(evidence) < 2:

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from labbook.errors import FitError
 from labbook.scaling.form import BoolArray, FloatArray, IntArray, P, Q
-from labbook.scaling.intervals import EXPONENT_OF_COMPUTE, Handle
+from labbook.scaling.intervals import EXPONENT_OF_COMPUTE, Handle, handle_of
 from labbook.scaling.newton import minimise
 from labbook.scaling.objective import Problems
 from labbook.scaling.points import Points, digest, distinct, generator, read_points
@@ -65,9 +65,7 @@ def bootstrap(
     Raises ValueError where the rungs are not those of the fit or draws is not positive, FitError where no draw
     converged.
     """
-    handle = fit.handle
-    if not isinstance(handle, Handle):
-        raise FitError(f"the {fit.law} fit cannot be resampled", hint="fit it again")
+    handle = handle_of(fit)
     points = read_points(N, D, L, None)
     if not _same_points(points, handle.points):
         raise ValueError("these are not the rungs the law was fitted to")

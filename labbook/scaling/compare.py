@@ -16,16 +16,14 @@ from labbook.scaling.fit import fit_points
 from labbook.scaling.form import FloatArray, log_loss
 from labbook.scaling.gate import SPARE, regime_gate
 from labbook.scaling.identify import SIZES_NEEDED, separates
-from labbook.scaling.intervals import EXPONENT_OF_COMPUTE
+from labbook.scaling.intervals import EXPONENT_OF_COMPUTE, Handle, handle_of
 from labbook.scaling.laws import LAWS, law_by_name
-from labbook.scaling.laws.base import Law
 from labbook.scaling.newton import minimise
 from labbook.scaling.objective import Problems
 from labbook.scaling.points import Points, digest, distinct, read_points
 from labbook.scaling.remedy import SAME
 from labbook.scaling.repeats import PureError, lack_of_fit, pure_error
 from labbook.scaling.solve import HUBER, LEAST_SQUARES, START_TOLERANCE
-from labbook.scaling.starts import rows
 from labbook.scaling.values import Comparison, Fit, FitStatus, Refusal, Warned
 
 PLAINLY_WRONG = 10.0
@@ -50,14 +48,7 @@ def compare(N: ArrayLike, D: ArrayLike, L: ArrayLike, *, repeats: Sequence[Seque
     points = read_points(N, D, L)
     error = pure_error(np.asarray(L, float), repeats)
     fits, refused = _fit_all(points)
-    gate = regime_gate(points.N, points.D)
-    fallback = _fallback(points)
-    if fallback is None:
-        pool = _admit(fits, error.sd)
-    else:
-        reason = "its parameters are not identifiable on this ladder"
-        pool = _Pool((fallback.law,), dict.fromkeys(fits, reason))
-        fits = {**fits, fallback.law: fallback}
+    pool = _admit(points, fits, error.sd)
     holdout = _hold_out(points, fits)
     return Comparison(
         fits=fits,
@@ -71,54 +62,47 @@ def compare(N: ArrayLike, D: ArrayLike, L: ArrayLike, *, repeats: Sequence[Seque
         holdout=holdout,
         seed_sd=error.sd,
         seed_sd_source=error.source,
-        gate=gate,
+        gate=regime_gate(points.N, points.D),
         warnings=_warnings(points, fits, error),
         digest=digest(points.N, points.D, points.L),
     )
 
 
 def _fit_all(points: Points) -> tuple[dict[str, Fit], dict[str, Refusal]]:
-    fits: dict[str, Fit] = {}
-    refused: dict[str, Refusal] = {}
-    for law in LAWS:
-        if not law.pooled:
-            continue
-        result = fit_points(law, points, LEAST_SQUARES)
-        if isinstance(result, Refusal):
-            refused[law.name] = result
-        else:
-            fits[law.name] = result
-    return fits, refused
+    results = {law.name: fit_points(law, points, LEAST_SQUARES) for law in LAWS}
+    fits = {name: result for name, result in results.items() if isinstance(result, Fit)}
+    return fits, {name: result for name, result in results.items() if isinstance(result, Refusal)}
 
 
-def _fallback(points: Points) -> Fit | None:
-    """The law of compute alone, where the design lets no law of N and D be read."""
-    if not points.size or separates(points.N, points.D):
-        return None
-    result = fit_points(law_by_name(FALLBACK), points, LEAST_SQUARES)
-    return None if isinstance(result, Refusal) else result
+def _admit(points: Points, fits: dict[str, Fit], seed_sd: float) -> _Pool:
+    """Laws with two rungs to spare that do not plainly miss; the next best joins where only one is left.
 
-
-def _admit(fits: dict[str, Fit], seed_sd: float) -> _Pool:
-    """Laws with two rungs to spare that do not plainly miss; the next best joins where only one is left."""
-    left_out: dict[str, str] = {}
-    able: list[Fit] = []
-    for name, fit in fits.items():
-        if fit.status is FitStatus.NOT_CONVERGED:
-            left_out[name] = "no optimum found"
-        elif fit.n < fit.k + SPARE:
-            left_out[name] = f"{fit.n} rungs for {fit.k} parameters; {fit.k + SPARE} are needed"
-        else:
-            able.append(fit)
-    able.sort(key=lambda fit: fit.rms_log)
-    limit = PLAINLY_WRONG * max(able[0].rms_log, seed_sd) if able else 0.0
-    inside = sum(fit.rms_log <= limit for fit in able)
+    Where the design lets no law of N and D be read, the law of compute stands alone.
+    """
+    by_design = not separates(points.N, points.D)
+    left_out = {name: reason for name, fit in fits.items() if (reason := _unfit(fit, by_design))}
+    able = sorted((fit for name, fit in fits.items() if name not in left_out), key=lambda fit: fit.rms_log)
+    if not able:
+        return _Pool((), left_out)
+    best = able[0].rms_log
+    inside = sum(fit.rms_log <= PLAINLY_WRONG * max(best, seed_sd) for fit in able)
     admitted = {fit.law for fit in able[: max(inside, POOL_OF)]}
     for fit in able[max(inside, POOL_OF) :]:
-        left_out[fit.law] = (
-            f"rms {100 * fit.rms_log:.2g} % against {100 * able[0].rms_log:.2g} % of the best law"
-        )
+        left_out[fit.law] = f"rms {100 * fit.rms_log:.2g} % against {100 * best:.2g} % of the best law"
     return _Pool(tuple(name for name in fits if name in admitted), left_out)
+
+
+def _unfit(fit: Fit, by_design: bool) -> str:
+    """Why a fit has no voice whatever its residuals; empty where it has one."""
+    if by_design and fit.law != FALLBACK:
+        return "not identifiable on this ladder"
+    if not by_design and not law_by_name(fit.law).pooled:
+        return "says nothing of N against D"
+    if fit.status is FitStatus.NOT_CONVERGED:
+        return "no optimum found"
+    if fit.n < fit.k + SPARE:
+        return f"{fit.n} rungs for {fit.k} parameters; {fit.k + SPARE} are needed"
+    return ""
 
 
 def _preferred(fits: dict[str, Fit], admitted: tuple[str, ...]) -> str | None:
@@ -138,15 +122,16 @@ def _hold_out(points: Points, fits: dict[str, Fit]) -> dict[str, tuple[float, fl
     errors = {}
     for name, fit in fits.items():
         if inside.size > fit.k and fit.status is not FitStatus.NOT_CONVERGED:
-            missed = _errors(law_by_name(name), fit, inside, outside)
+            missed = _errors(handle_of(fit), inside, outside)
             errors[name] = (float(np.sqrt(np.mean(missed**2))), float(np.abs(missed).max()))
     return errors
 
 
-def _errors(law: Law, fit: Fit, inside: Points, outside: Points) -> FloatArray:
+def _errors(full: Handle, inside: Points, outside: Points) -> FloatArray:
+    law = full.law
     centred = law.centre(inside)
-    start = rows(1, law.write(fit.params, centred.centre))
     problems = Problems(law.form, centred.n, centred.d, centred.y, centred.weights)
+    start = full.recentred(centred.centre)[None, :]
     ended = minimise(problems, start, np.inf, tolerance=START_TOLERANCE)
     x, z = law.axes(outside.N, outside.D)
     forecast = log_loss(law.form, ended.theta[0], x - centred.centre[0], z - centred.centre[1])
@@ -154,7 +139,7 @@ def _errors(law: Law, fit: Fit, inside: Points, outside: Points) -> FloatArray:
 
 
 def _warnings(points: Points, fits: dict[str, Fit], error: PureError) -> tuple[Warned, ...]:
-    found = [lack_of_fit(fit, error) for fit in fits.values()]
+    found = [lack_of_fit(fit, error) for fit in fits.values() if law_by_name(fit.law).pooled]
     found.append(_objective_sensitive(points, fits.get("chinchilla")))
     return tuple(warning for warning in found if warning is not None)
 

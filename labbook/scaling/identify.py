@@ -18,6 +18,8 @@ from labbook.scaling.values import Warned
 ILL_CONDITIONED, UNIDENTIFIED = 300.0, 1e4
 CONFOUNDED_WARN, CONFOUNDED = 0.9, 0.98
 FEW_SIZES, SIZES_NEEDED = 4, 3
+LENGTHS_NEEDED = 2
+"""Two token counts still tell Kaplan's form; the condition tells which others they leave open."""
 DECADE = 10.0
 EXPONENT_RANGE = (0.02, 1.5)
 CONSTANT_RANGE = (0.01, 0.98)
@@ -64,8 +66,8 @@ class Findings:
 
 
 def separates(N: FloatArray, D: FloatArray) -> bool:
-    """Whether the design lets any law of N and D be read: three sizes, three lengths, not moving as one."""
-    if distinct(N).size < SIZES_NEEDED or distinct(D).size < SIZES_NEEDED:
+    """Whether the design lets any law of N and D be read: three sizes, two lengths, not moving as one."""
+    if distinct(N).size < SIZES_NEEDED or distinct(D).size < LENGTHS_NEEDED:
         return False
     corr = remedy.correlation(N, D)
     return not math.isnan(corr) and abs(corr) <= CONFOUNDED
@@ -104,8 +106,9 @@ def examine(
 def _check_design(findings: Findings, law: Law, N: FloatArray, D: FloatArray, corr: float) -> None:
     sizes, lengths = distinct(N), distinct(D)
     _check_correlation(findings, law, N, D, corr)
-    for side, values, unit in (("N", sizes, "model size"), ("D", lengths, "token count")):
-        if values.size < SIZES_NEEDED:
+    checks = (("N", sizes, SIZES_NEEDED, "model size"), ("D", lengths, LENGTHS_NEEDED, "token count"))
+    for side, values, needed, unit in checks:
+        if values.size < needed:
             plural = "" if values.size == 1 else "s"
             text = f"{side} side not identifiable: {count_word(values.size)} {unit}{plural}."
             findings.refuse("unidentified", text)

@@ -8,10 +8,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from labbook.errors import FitError
 from labbook.quantities import format_size
 from labbook.scaling.form import BoolArray, FloatArray, P, Q, log_loss
-from labbook.scaling.intervals import EXPONENT_OF_COMPUTE, Handle
+from labbook.scaling.intervals import EXPONENT_OF_COMPUTE, Handle, handle_of
 from labbook.scaling.newton import minimise
 from labbook.scaling.objective import Problems
 from labbook.scaling.points import Points
@@ -45,7 +44,7 @@ def leave_groups_out(fit: Fit, at: tuple[float, float] | None = None) -> list[In
     at: (N, D) of a target whose loss is predicted each time. Groups whose absence leaves too few rungs, or no
     optimum, are not listed. Raises FitError where the fit cannot be refitted.
     """
-    handle = _handle(fit)
+    handle = handle_of(fit)
     return _refits(handle, list(_groups(handle.points)), at)
 
 
@@ -54,7 +53,7 @@ def drop_curve(fit: Fit, by: str = "loss", at: tuple[float, float] | None = None
 
     Raises ValueError for another `by`, FitError as `leave_groups_out`.
     """
-    handle = _handle(fit)
+    handle = handle_of(fit)
     points = handle.points
     if by == "loss":
         score, words = points.L, "largest losses"
@@ -82,12 +81,6 @@ def influential(fit: Fit, influences: list[Influence]) -> list[Warned]:
         for each in influences
         if each.a is not None and abs(each.a - full) > half
     ]
-
-
-def _handle(fit: Fit) -> Handle:
-    if not isinstance(fit.handle, Handle):
-        raise FitError(f"the {fit.law} fit cannot be refitted", hint="fit it again")
-    return fit.handle
 
 
 def _groups(points: Points) -> Iterator[tuple[str, BoolArray]]:

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from labbook.scaling.form import FloatArray, P, Q, jacobian
+from labbook.errors import FitError
+from labbook.scaling.form import A, B, FloatArray, P, Q, jacobian
 from labbook.scaling.laws.base import Law
 from labbook.scaling.points import Centred, Points
 from labbook.scaling.tquantile import t_quantile
-from labbook.scaling.values import Interval
+from labbook.scaling.values import Fit, Interval
 
 LAW_LEVEL = 0.95
 SINGULAR = 1e10
@@ -49,10 +50,27 @@ class Handle:
         variance: FloatArray = np.maximum(np.einsum("ij,jk,ik->i", J, self.covariance, J), 0.0)
         return variance
 
+    def recentred(self, centre: tuple[float, float]) -> FloatArray:
+        """theta of the same law about another centre."""
+        theta = self.theta.copy()
+        theta[A] += theta[P] * (self.centred.centre[0] - centre[0])
+        theta[B] += theta[Q] * (self.centred.centre[1] - centre[1])
+        return theta
+
     def coordinates(self, N: FloatArray, D: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Points of (N, D) in the form's centred coordinates."""
         x, z = self.law.axes(N, D)
         return x - self.centred.centre[0], z - self.centred.centre[1]
+
+
+def handle_of(fit: Fit) -> Handle:
+    """What a fit of this session carries beside its values.
+
+    Raises FitError for a fit read back from a store, which has only its values.
+    """
+    if not isinstance(fit.handle, Handle):
+        raise FitError(f"the {fit.law} fit carries its values only", hint="fit it again")
+    return fit.handle
 
 
 def condition(J: FloatArray) -> float:

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from labbook.errors import FitError
 from labbook.scaling.form import FloatArray, log_loss
-from labbook.scaling.intervals import Handle
+from labbook.scaling.intervals import Handle, handle_of
 from labbook.scaling.laws import law_by_name
 from labbook.scaling.points import check_resources
 from labbook.scaling.tquantile import t_quantile
@@ -39,7 +39,7 @@ def predict_interval(
     The ends are nan where the points do not determine the law. Raises ValueError as `predict`.
     """
     N_, D_ = check_resources(N, D)
-    centre, half = _log_reach(_handle(fit), N_, D_, level, new_run)
+    centre, half = _log_reach(handle_of(fit), N_, D_, level, new_run)
     return np.exp(centre), np.exp(centre - half), np.exp(centre + half)
 
 
@@ -58,7 +58,7 @@ def predict_pool(
     spread = np.array([NormalDist().inv_cdf((i + 0.5) / POOL_DRAWS) for i in range(POOL_DRAWS)])
     draws, low, high = [], [], []
     for name in comparison.admitted:
-        handle = _handle(comparison.fits[name])
+        handle = handle_of(comparison.fits[name])
         centre, half = _log_reach(handle, N_, D_, level, new_run)
         unit = half / t_quantile(level, handle.dof)
         draws.append(centre + np.nan_to_num(unit) * spread[:, None])
@@ -66,12 +66,6 @@ def predict_pool(
         high.append(centre + half)
     middle = np.median(np.concatenate(draws), axis=0)
     return np.exp(middle), np.exp(np.fmin.reduce(low)), np.exp(np.fmax.reduce(high))
-
-
-def _handle(fit: Fit) -> Handle:
-    if not isinstance(fit.handle, Handle):
-        raise FitError(f"the {fit.law} fit carries no covariance", hint="fit it again")
-    return fit.handle
 
 
 def _log_centre(handle: Handle, N: FloatArray, D: FloatArray) -> FloatArray:

@@ -6,9 +6,8 @@ import math
 
 import numpy as np
 
-from labbook.errors import FitError
 from labbook.scaling.form import GAMMA, Constant, E, FloatArray, Form
-from labbook.scaling.intervals import LAW_LEVEL, Handle
+from labbook.scaling.intervals import LAW_LEVEL, Handle, handle_of
 from labbook.scaling.newton import minimise
 from labbook.scaling.objective import Problems
 from labbook.scaling.solve import START_TOLERANCE
@@ -27,9 +26,7 @@ def profile_constant(fit: Fit, level: float = LAW_LEVEL) -> Interval | None:
     below the least loss with straight lines between. None for a law without a constant, or whose constant is no
     coordinate of its own (general), and for a Huber fit. Raises FitError where the fit cannot be refitted.
     """
-    handle = fit.handle
-    if not isinstance(handle, Handle):
-        raise FitError(f"the {fit.law} fit cannot be refitted", hint="fit it again")
+    handle = handle_of(fit)
     form = handle.law.form
     bent = form.constant is Constant.INSIDE and GAMMA in form.free
     if form.constant is Constant.NONE or bent or math.isfinite(handle.delta):

@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from labbook.scaling.form import FloatArray, elasticities, jacobian, log_loss, shares
-from labbook.scaling.intervals import Handle
+from labbook.scaling.intervals import Handle, handle_of
 from labbook.scaling.newton import minimise
 from labbook.scaling.objective import Problems
 from labbook.scaling.points import check_resources, digest, generator
 from labbook.scaling.solve import START_TOLERANCE
 from labbook.scaling.tquantile import t_quantile
-from labbook.scaling.values import Comparison, Gains, Interval, Regime
+from labbook.scaling.values import Comparison, FitStatus, Gains, Interval, Regime
 
 DRAWS = 60
 DRAW_ITERATIONS = 60
@@ -49,7 +49,8 @@ def regimes(
     comparison: of exactly these rungs N, D, L (n,). at_N, at_D: (m,).
     A ladder that fails the gate gives `inconclusive` with the reason in `refused`. States of a run
     (under-trained, repeat-limited) are not the ladder's to know and are left to the caller.
-    Raises ValueError where the comparison is of other rungs, or at_N, at_D are not positive.
+    Raises ValueError where the comparison is of other rungs, or at_N, at_D are not positive; FitError for a
+    comparison read back from a store.
     """
     if digest(N, D, L) != comparison.digest:
         raise ValueError("the comparison was made of other rungs")
@@ -83,7 +84,7 @@ def _refused(comparison: Comparison, N: float, D: float) -> Regime:
 
 
 def _draw_form(comparison: Comparison, stream: int, name: str, N: FloatArray, D: FloatArray) -> _Form:
-    handle: Handle = comparison.fits[name].handle
+    handle = handle_of(comparison.fits[name])
     noise = max(handle.noise, comparison.seed_sd)
     theta = _resample(handle, noise, generator(comparison.digest, stream))
     tokens, params = _gains(handle, theta, N, D)
@@ -202,9 +203,9 @@ def _label(p_data: float, p_balanced: float, p_model: float) -> str:
 def _data_shares(comparison: Comparison, N: FloatArray, D: FloatArray) -> list[float | None]:
     """s_D of the Kaplan form fitted to this ladder, never of published constants."""
     fit = comparison.fits.get("kaplan")
-    if fit is None:
+    if fit is None or fit.status is FitStatus.NOT_CONVERGED:
         return [None] * N.size
-    handle: Handle = fit.handle
+    handle = handle_of(fit)
     part = shares(handle.law.form, handle.theta[None, :], *handle.coordinates(N, D))
     assert part.v is not None
     return [float(share) for share in part.v[0]]
@@ -213,5 +214,5 @@ def _data_shares(comparison: Comparison, N: FloatArray, D: FloatArray) -> list[f
 def _elasticities(comparison: Comparison, N: FloatArray, D: FloatArray) -> tuple[FloatArray, FloatArray]:
     """-d ln L / d ln N and -d ln L / d ln D of the preferred law."""
     assert comparison.preferred is not None  # the gate asks for more rungs than any one law does
-    handle: Handle = comparison.fits[comparison.preferred].handle
+    handle = handle_of(comparison.fits[comparison.preferred])
     return elasticities(handle.law.form, handle.theta, *handle.coordinates(N, D))

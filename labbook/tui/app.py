@@ -49,7 +49,7 @@ class LabbookApp(App[int], inherit_bindings=False):
         Binding("ctrl+c", "quit", "quit", show=False, priority=True),
     ]
 
-    shown: reactive[Shown] = reactive(Shown())
+    shown: reactive[Shown] = reactive(Shown(), repaint=False)
 
     def __init__(
         self,

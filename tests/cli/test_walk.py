@@ -141,7 +141,7 @@ def test_export_writes_markdown_with_its_receipts(on_ladder, tmp_path: Path) -> 
     text = target.read_text()
     fit = on_ladder("fit", "--json").json
     assert fit["method"]["data_digest"].split()[-1] in text
-    for needed in ("lr-variant", "unfinished", "d192-D6.4M", "numpy", "AICc", "labbook export"):
+    for needed in ("lr-variant", "unfinished", "d192-D6.4M", "numpy", "AICc", "export cpython-stdlib-bytes"):
         assert needed in text
     assert on_ladder("export", "--to", "pdf").code == 64
 

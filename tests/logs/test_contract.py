@@ -145,3 +145,42 @@ def test_damage_anywhere_never_raises(form: Format, sample: Make) -> None:
             logs.recognise(take_sample(path), FORMATS)
             reading = read_on(form, path, None, final=True)
             json.dumps(reading.state, allow_nan=False)
+
+
+TEXTS = ("nanogpt", "lightning-csv", "jsonl", "csv")
+
+
+@pytest.mark.parametrize("name", TEXTS)
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_other_encodings_and_line_ends_give_the_same_rows(
+    name: str, encoding: str, sample: Make, data: st.DataObject
+) -> None:
+    """CRLF and a byte order mark change nothing, at once or in pieces cut inside a character."""
+    form = next(form for form in FORMATS if form.name == name)
+    path = sample(name)
+    plain = read_on(form, path, None)
+    content = path.read_bytes().decode().replace("\n", "\r\n").encode(encoding)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(content)), max_size=6)))
+    readings: list[Reading] = []
+    for size in [*cuts, len(content)]:
+        path.write_bytes(content[:size])
+        readings.append(read_on(form, path, readings[-1] if readings else None))
+    claim = logs.recognise(take_sample(path), FORMATS)
+    assert claim is not None and claim[0].name == name
+    assert rows_of(readings) == rows_of([plain])
+    assert said_of(readings[-1]) == said_of(plain)
+
+
+@given(st.binary(max_size=400))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_bytes_of_any_kind_never_raise(tmp_path: Path, content: bytes) -> None:
+    """No reader and no sniffer fails on content."""
+    path = tmp_path / "x"
+    for head in (b"", b":W&B\xe1\xbe\x00", b"step,loss\n", b'{"step": 1, "loss": ', b"iter 1: loss "):
+        path.write_bytes(head + content)
+        for form in FORMATS:
+            form.sniff(take_sample(path))
+            reading = form.read(path, 0, {}, final=True)
+            json.dumps(reading.state, allow_nan=False)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from labbook.logs.discover import Discovery, discover
+from labbook.logs.discover import Discovery, LeftOut, discover
 from labbook.logs.follow import read_source
 from labbook.records import SourceState
 
@@ -132,6 +132,19 @@ def test_a_known_source_is_not_opened_again(tmp_path: Path) -> None:
     assert discover([tmp_path], known=known).found[0].evidence == ()
     path.write_text("step 7: train loss 1.0000, val loss 2.0000\n")
     assert discover([tmp_path], known=known).found[0].evidence != ()
+
+
+def test_what_was_left_out_is_looked_at_again_when_it_changes(tmp_path: Path) -> None:
+    """A walk remembers its verdicts; an empty log that begins to fill is found."""
+    path = put(tmp_path / "train.log", "")
+    put(tmp_path / "notes", "nothing\n")
+    left_out: dict[str, LeftOut] = {}
+    first, second = (discover([tmp_path], left_out=left_out) for _ in range(2))
+    assert first.skipped == second.skipped == [(str(path), "nothing written yet")]
+    assert first.plain == second.plain == 1
+    assert set(left_out) == {str(path), str(tmp_path / "notes")}
+    path.write_text(ITER)
+    assert [found.path for found in discover([tmp_path], left_out=left_out).found] == [path]
 
 
 def test_a_moved_source_is_known_by_its_head(tmp_path: Path) -> None:

@@ -79,5 +79,5 @@ def test_callers_mistakes_are_named() -> None:
     with pytest.raises(ValueError, match="one label a rung"):
         bootstrap(found, N, D, L, strata=["a"])
     bare = Fit(**{**{name: getattr(found, name) for name in found.__dataclass_fields__}, "handle": None})
-    with pytest.raises(FitError, match="cannot be resampled"):
+    with pytest.raises(FitError, match="values only"):
         bootstrap(bare, N, D, L)

@@ -110,5 +110,6 @@ class Law:
         return Centred(x - middle[0], z - middle[1], np.log(points.L), points.weights, middle)
 
     def to_params(self, theta: FloatArray, centre: Centre) -> FloatArray:
-        """Parameters (rows, k) of theta (rows, 6)."""
-        return np.stack(self.read(theta, centre), axis=-1)
+        """Parameters (rows, k) of theta (rows, 6); infinite where theta ran away."""
+        with np.errstate(all="ignore"):
+            return np.stack(self.read(theta, centre), axis=-1)

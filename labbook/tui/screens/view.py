@@ -41,7 +41,7 @@ class View(Screen[None], inherit_bindings=False):
     VERTICAL_BREAKPOINTS = _BY_HEIGHT
     AUTO_FOCUS = ""
 
-    shown: reactive[Shown] = reactive(Shown(), init=False)
+    shown: reactive[Shown] = reactive(Shown(), init=False, repaint=False)
 
     def __init__(self, *, ascii: bool = False) -> None:  # noqa: A002
         super().__init__()

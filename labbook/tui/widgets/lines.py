@@ -23,7 +23,7 @@ Draw = Callable[[int, int], Line]
 class Lines(Widget, can_focus=False):
     """A heading and rows; with `cursor` one row is chosen, without the page scrolls."""
 
-    ascii: reactive[bool] = reactive(False)
+    ascii: reactive[bool] = reactive(False, repaint=False)
 
     class Moved(Message):
         """The cursor stands on another row because the person moved it."""
