@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from labbook.ladder import Ladder, Rung, Skipped, build
+from labbook.ladder import SAME, Ladder, Rung, Skipped, build
 from labbook.method import method_block
 from labbook.recipe import Candidate
 from labbook.scaling.compare import compare
@@ -57,7 +57,10 @@ def inputs_digest(ladder: Ladder, horizons: Sequence[Horizon]) -> str:
         f"{r.run_id} {r.name} {r.N:.12g} {r.D:.12g} {r.loss:.12g}" for r in (*ladder.rungs, *ladder.variants)
     ]
     rows += [f"{s.run_id} {s.name} {s.code} {s.reason} {s.N} {s.D} {s.loss}" for s in ladder.left_out]
-    rows += [f"{m.run_id} {m.tokens_seen} {m.unique_tokens} {m.last} {m.minimum}" for m in ladder.members]
+    rows += sorted(
+        f"{m.run_id} {m.tokens_seen} {m.unique_tokens} {m.last} {m.minimum} {m.rises_again}"
+        for m in ladder.members
+    )
     rows += [str(h) for h in horizons] + [str(w) for w in ladder.warnings]
     return hashlib.sha256("\n".join(rows).encode()).hexdigest()
 
@@ -159,8 +162,10 @@ def _judge(ladder: Ladder, comparison: Comparison, horizons: Sequence[Horizon]) 
 
 
 def _repeats(run: Candidate) -> bool:
-    """Beyond 4 epochs more of the same tokens buys little (science.md 5.1)."""
-    return run.epochs is not None and run.epochs > 4.04
+    """More than 4 epochs, or a validation minimum in the past unless the epochs are known to be few."""
+    if run.epochs is not None and run.epochs > 4 * (1 + SAME):
+        return True
+    return run.rises_again and not (run.epochs is not None and run.epochs <= 1 + SAME)
 
 
 def _under_trained(regime: Regime, horizon: Horizon, comparison: Comparison) -> Regime:

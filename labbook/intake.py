@@ -47,6 +47,7 @@ class _Pass:
     batch: list[SourceWrite] = field(default_factory=list)
     batch_points: int = 0
     batch_since: float = 0.0
+    stored: Callable[[], None] = lambda: None
     stopped: bool = False
 
 
@@ -99,9 +100,10 @@ class Intake:
         known: dict[str, StoredSource],
         progress: Callable[[Progress], None] = lambda _: None,
         should_stop: Callable[[], bool] = lambda: False,
+        stored: Callable[[], None] = lambda: None,
     ) -> _Pass:
-        """Read what is new of the sources and store it, batch by batch."""
-        done = _Pass(batch_since=time.monotonic())
+        """Read what is new of the sources and store it, batch by batch; `stored` is called after each batch."""
+        done = _Pass(batch_since=time.monotonic(), stored=stored)
         homes = _Homes(self.notebook)
         sizes = [_size(f.path) for f in found]
         total, so_far = sum(sizes), 0
@@ -168,8 +170,11 @@ class Intake:
             self._flush(done)
 
     def _flush(self, done: _Pass) -> None:
+        if not done.batch:
+            return
         self.notebook.write(done.batch, self.clock())
         done.batch, done.batch_points, done.batch_since = [], 0, time.monotonic()
+        done.stored()
 
     def _runs_under(self, paths: Sequence[Path]) -> tuple[str, ...]:
         roots = [path.expanduser().resolve() for path in paths]

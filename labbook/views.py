@@ -75,6 +75,7 @@ def candidate(k: Known) -> Candidate:
         minimum=in_unit(m.minimum, k.factor),
         peak_lr=peak_lr(k),
         batch=r.batch,
+        rises_again=m.rises_again,
     )
 
 

@@ -40,6 +40,8 @@ DISCOVER_SHARE = 0.05
 """Share of the time that may go into looking for new files."""
 CLOCK_EVERY_S = 10.0
 """States that depend on the time alone (stalled) are decided anew this often."""
+INTERIM_S = 1.0
+"""A reading longer than this shows the board as it grows, after each batch."""
 SNAPSHOT_EVERY_S = 30.0
 BOARD = "board"
 
@@ -119,7 +121,7 @@ class Workbook:
         The board comes first, the fits of changed ladders follow.
         """
         should_stop = stop.is_set if stop is not None else lambda: False
-        self._follow(progress, should_stop, force)
+        self._follow(post, progress, should_stop, force)
         now = self.clock()
         stamp = self.notebook.stamp()
         if stamp != self._stamp or self._posted is None or force:
@@ -131,21 +133,30 @@ class Workbook:
         self._post(post, now, should_stop)
 
     def _follow(
-        self, progress: Callable[[Progress], None], should_stop: Callable[[], bool], force: bool
+        self,
+        post: Callable[[Summary], None],
+        progress: Callable[[Progress], None],
+        should_stop: Callable[[], bool],
+        force: bool,
     ) -> None:
+        """Look for new files where that is due, and read what has grown; a long reading shows what it has."""
         if not self.roots:
             return
         started = time.monotonic()
+
+        def stored() -> None:
+            if time.monotonic() - started > INTERIM_S:
+                self._load()
+                self._post_changed(post, self._summary(self.clock(), self._line_up(None, None), compute=False))
+
         if force or started >= self._discover_at:
             found, known = self.intake.find(self.roots, should_stop)
             self._found, self._skipped = found.found, tuple(found.skipped)
             took = time.monotonic() - started
             self._discover_at = time.monotonic() + max(DISCOVER_EVERY_S, took / DISCOVER_SHARE)
-            self.intake.read(self._found, known, progress, should_stop)
-        else:
-            changed = self.intake.grown(self._found)
-            if changed:
-                self.intake.read(changed, self.notebook.sources(), progress, should_stop)
+            self.intake.read(self._found, known, progress, should_stop, stored)
+        elif changed := self.intake.grown(self._found):
+            self.intake.read(changed, self.notebook.sources(), progress, should_stop, stored)
 
     def _post(self, post: Callable[[Summary], None], now: float, should_stop: Callable[[], bool]) -> None:
         lined_up = self._line_up(None, None)

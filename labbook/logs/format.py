@@ -13,6 +13,8 @@ from labbook.records import Reading
 
 SAMPLE = 1 << 16
 """Bytes taken from the head, the middle and the tail of a file."""
+LONG_HEAD = 1 << 20
+"""Bytes taken from the head where the first line is longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +97,13 @@ def take_sample(path: Path, amount: int = SAMPLE) -> Sample:
     """Read head, middle and tail of `path`. Raises OSError."""
     with path.open("rb") as file:
         size = file.seek(0, 2)
-        blocks = [_block(file, 0, amount)]
-        if size > amount:
-            blocks.append(_block(file, (size - amount) // 2 & ~1, amount) if size > 3 * amount else b"")
-            blocks.append(_block(file, max(amount, size - amount & ~1), amount))
-        if 0 < size <= 3 * amount:
-            blocks = [b"".join([blocks[0], _block(file, amount, size)])]
-    return Sample(path, size, *blocks)
+        if size <= 3 * amount:
+            return Sample(path, size, _block(file, 0, size))
+        head = _block(file, 0, amount)
+        if b"\n" not in head:
+            head = _block(file, 0, LONG_HEAD)  # one row may hold hundreds of metrics
+        middle = _block(file, max(len(head), (size - amount) // 2 & ~1), amount)
+        return Sample(path, size, head, middle, _block(file, max(len(head), size - amount & ~1), amount))
 
 
 def _block(file: BinaryIO, start: int, amount: int) -> bytes:

@@ -9,7 +9,7 @@ from pathlib import Path
 from labbook.logs import names
 from labbook.logs.carry import flatten, load_part, put_config, save_part
 from labbook.logs.format import Evidence, Sample, Sniffed
-from labbook.logs.lines import Lines
+from labbook.logs.lines import ENDLESS, Lines
 from labbook.logs.numbers import CUT, number
 from labbook.logs.rows import Rows
 from labbook.records import Issue, Reading, RunPart
@@ -57,11 +57,10 @@ class Jsonl:
             return None
         if not sample.head_lines or sample.head_lines[0].lstrip()[:1] not in {"{", ""}:
             return None
-        rows = [
-            (place, line)
-            for place, line in (*sample.lines[:_SAMPLED], *sample.lines[-_SAMPLED:])
-            if line.strip()
-        ]
+        lines = [(place, line) for place, line in sample.lines if line.strip()]
+        rows = lines if len(lines) <= 2 * _SAMPLED else [*lines[:_SAMPLED], *lines[-_SAMPLED:]]
+        if len(rows) > 1 and parse_line(rows[-1][1]) is None:
+            rows.pop()  # half written
         parsed = [(place, line, row) for place, line in rows if (row := parse_line(line)) is not None]
         if not parsed or len(parsed) < PARSED * len(rows):
             return None
@@ -74,7 +73,7 @@ class Jsonl:
     def read(self, path: Path, offset: int, state: dict[str, object], *, final: bool = False) -> Reading:
         part = load_part(state.get("part"), RunPart(step_origin=1))
         rows = Rows(state.get("rows"))
-        lines = Lines(path, offset, state, final=final)
+        lines = Lines(path, offset, state, final=final, longest=ENDLESS)
         issues: list[Issue] = []
         for place, line in lines:
             self._line(line, place, part, rows, issues)

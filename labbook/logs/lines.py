@@ -81,6 +81,7 @@ class Lines:
         *,
         final: bool = False,
         bars: bool = False,
+        longest: int = LONGEST,
     ) -> None:
         self.path = path
         self.offset = offset
@@ -91,8 +92,9 @@ class Lines:
         """True in the rest of an endless line, which is skipped up to its end."""
         self.final = final
         self.bars = bars
+        self.longest = longest
         self.long = 0
-        """Lines longer than 64 KiB, matched in their head only."""
+        """Lines longer than `longest`, of which only the head came."""
 
     def state(self) -> dict[str, object]:
         """What `__init__` needs to go on."""
@@ -148,9 +150,9 @@ class Lines:
         text = block.decode("utf-8", "replace")
         for row in (text.removeprefix("\ufeff") if self.number == 0 else text).split("\n")[:-1]:
             self.number += 1
-            if len(row) > LONGEST:
+            if len(row) > self.longest:
                 self.long += 1
-                row = row[:LONGEST] + CUT
+                row = row[: self.longest] + CUT
             yield self.number, row
         self.offset += len(block)
 
@@ -161,9 +163,9 @@ class Lines:
         text = raw.replace("\x00", "").removesuffix("\n").removesuffix("\r")
         if self.number == 0:
             text = text.removeprefix("\ufeff")
-        if len(text) > LONGEST:
+        if len(text) > self.longest:
             self.long += 1
-            text, mark = text[:LONGEST], CUT
+            text, mark = text[: self.longest], CUT
         if not self.inside:
             yield self.number + 1, text + mark
         self.inside = self.inside and not ended

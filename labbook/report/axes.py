@@ -87,7 +87,7 @@ def ticks(lo: float, hi: float, *, log: bool, room: int, sizes: bool) -> tuple[l
 
 def _plain(value: float) -> str:
     """`2.5`, `0.0003`, `3e-5`: as short as it can be."""
-    return re.sub(r"e([+-])0+", r"e\1", f"{value:.4g}")
+    return re.sub(r"e\+?(-?)0*", r"e\1", f"{value:.4g}")
 
 
 def _log_values(low: float, high: float, room: int) -> list[float]:

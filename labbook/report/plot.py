@@ -42,7 +42,7 @@ _LOCK = threading.Lock()
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One set of values of a plot, drawn in the order given: bands first, points last."""
+    """One set of values of a plot. Bands lie under lines under points; of points the first is on top."""
 
     kind: Literal["points", "line", "band"]
     x: FloatArray
@@ -152,7 +152,7 @@ def _canvas(
         figure.plot_size(width, height)
         figure.theme("colorless")
         figure.canvas("default")
-        for s in series:
+        for s in _bottom_up(series):
             figure.draw(_signal(plotext, figure, s, x_lim, width, color=color, ascii=ascii))
         for name, lim, log, room in (
             ("x", x_lim, spec.log_x, max(2, width // 10)),
@@ -163,6 +163,12 @@ def _canvas(
         text = str(figure.build().string())
     lines = text.rstrip("\n").split("\n")
     return [line if color else strip_escapes(line) for line in lines][:height]
+
+
+def _bottom_up(series: Sequence[Series]) -> list[Series]:
+    """Bands, then lines, then points; of points the first stands on top."""
+    bands, lines, points = ([s for s in series if s.kind == kind] for kind in ("band", "line", "points"))
+    return [*bands, *lines, *reversed(points)]
 
 
 def _signal(
@@ -200,18 +206,31 @@ def curve_spec(
     log_y: bool = True,
     unit: str = "loss",
     title: str = "",
+    flagged: Sequence[float] = (),
 ) -> Spec:
-    """Loss of one run over step or tokens: training as a thin line, validation as points."""
+    """Loss of one run over step or tokens: training as a thin line, validation as points.
+
+    flagged: steps at which something was noticed; each is marked on the training curve.
+    """
     series: list[Series] = []
     for name in _loss_names(curves):
         curve = curves[name]
         across = curve.tokens if x == "tokens" else curve.step
         if name == "train":
-            series.insert(0, Series("line", across, curve.value, name, color="blue"))
+            series.insert(0, Series("line", across, curve.value, name))
+            series.append(_flags(curve, across, flagged))
         else:
-            k = sum(s.kind == "points" for s in series) % len(MARKERS)
+            k = sum(s.kind == "points" and s.label != "flagged" for s in series) % len(MARKERS)
             series.append(Series("points", across, curve.value, name, MARKERS[k], COLORS[k]))
     return Spec(title, x, unit, tuple(series), log_x, log_y)
+
+
+def _flags(curve: Curve, across: FloatArray, steps: Sequence[float]) -> Series:
+    """A mark on the curve at each step, level with the last finite value there."""
+    usable = np.flatnonzero(np.isfinite(curve.value) & np.isfinite(across))
+    at = np.searchsorted(curve.step[usable], np.array(steps, dtype=np.float64), side="right") - 1
+    rows = usable[np.clip(at, 0, None)] if len(usable) else usable
+    return Series("points", across[rows], curve.value[rows], "flagged", "▼", "red")
 
 
 def _loss_names(curves: Mapping[str, Curve]) -> list[str]:
@@ -257,7 +276,9 @@ def ladder_spec(
     series.append(_left_out(view, x))
     order = {"band": 0, "line": 1, "points": 2}
     title = f"{view.name}: {view.preferred.law if view.preferred else 'no law yet'}"
-    return Spec(title, x, view.loss_unit, tuple(sorted(series, key=lambda s: order[s.kind])), log_x, log_y)
+    shown = tuple(sorted(series, key=lambda s: order[s.kind]))
+    x_label = "C (FLOP)" if x == "C" else x
+    return Spec(title, x_label, view.loss_unit, shown, log_x, log_y, sizes=x != "C")
 
 
 def _groups(rungs: Sequence[RungView], by: Literal["N", "D"]) -> dict[float, list[RungView]]:

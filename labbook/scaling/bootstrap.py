@@ -46,7 +46,9 @@ class Bootstrap:
     def intervals(self, level: float = 0.95) -> dict[str, Interval]:
         """Percentile interval by name."""
         tail = 0.5 * (1.0 - level)
-        low, high = np.quantile(self.values, [tail, 1.0 - tail], axis=0)
+        # order statistics, since a parameter that ran away is infinite and has no middle with its neighbour
+        low = np.quantile(self.values, tail, axis=0, method="lower")
+        high = np.quantile(self.values, 1.0 - tail, axis=0, method="higher")
         return {name: (float(low[i]), float(high[i])) for i, name in enumerate(self.names)}
 
 

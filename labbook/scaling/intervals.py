@@ -130,17 +130,20 @@ def parameter_intervals(handle: Handle, level: float = LAW_LEVEL) -> dict[str, I
         moved[2 * row, coordinate] += STEP
         moved[2 * row + 1, coordinate] -= STEP
     values = _quantities(handle, moved)
-    gradient = (values[::2] - values[1::2]) / (2.0 * STEP)
-    variance = np.einsum("jq,jk,kq->q", gradient, handle.covariance, gradient)
-    half = t_quantile(level, handle.dof) * np.sqrt(np.maximum(variance, 0.0))
+    with np.errstate(invalid="ignore"):  # of a parameter that ran away; it gets no interval
+        gradient = (values[::2] - values[1::2]) / (2.0 * STEP)
+        variance = np.einsum("jq,jk,kq->q", gradient, handle.covariance, gradient)
+        half = t_quantile(level, handle.dof) * np.sqrt(np.maximum(variance, 0.0))
     names = [*law.names, EXPONENT_OF_COMPUTE]
     is_log = [*(parameter.is_scale for parameter in law.parameters), False]
     result = {}
     for name, log, value, reach in zip(names, is_log, here, half, strict=True):
         ends = (value - reach, value + reach)
+        if not np.isfinite(ends).all():
+            continue
         result[name] = (_exp(ends[0]), _exp(ends[1])) if log else (float(ends[0]), float(ends[1]))
     if not law.form.has_d:
-        del result[EXPONENT_OF_COMPUTE]
+        result.pop(EXPONENT_OF_COMPUTE, None)
     return result
 
 

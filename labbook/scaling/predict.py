@@ -40,7 +40,7 @@ def predict_interval(
     """
     N_, D_ = check_resources(N, D)
     centre, half = _log_reach(handle_of(fit), N_, D_, level, new_run)
-    return np.exp(centre), np.exp(centre - half), np.exp(centre + half)
+    return _losses(centre, centre - half, centre + half)
 
 
 def predict_pool(
@@ -65,7 +65,12 @@ def predict_pool(
         low.append(centre - half)
         high.append(centre + half)
     middle = np.median(np.concatenate(draws), axis=0)
-    return np.exp(middle), np.exp(np.fmin.reduce(low)), np.exp(np.fmax.reduce(high))
+    return _losses(middle, np.fmin.reduce(low), np.fmax.reduce(high))
+
+
+def _losses(centre: FloatArray, low: FloatArray, high: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    with np.errstate(over="ignore"):  # an end beyond any number is infinite, and says so
+        return np.exp(centre), np.exp(low), np.exp(high)
 
 
 def _log_centre(handle: Handle, N: FloatArray, D: FloatArray) -> FloatArray:

@@ -19,7 +19,7 @@ from labbook.scaling.objective import Problems
 from labbook.scaling.points import check_resources, digest, generator
 from labbook.scaling.solve import START_TOLERANCE
 from labbook.scaling.tquantile import t_quantile
-from labbook.scaling.values import Comparison, FitStatus, Gains, Interval, Regime
+from labbook.scaling.values import Comparison, FitStatus, Gains, Interval, Refusal, Regime
 
 DRAWS = 60
 DRAW_ITERATIONS = 60
@@ -29,6 +29,7 @@ LEAST_GAIN = 1e-5
 """Nats below which a gain counts as none."""
 LEVEL = 0.90
 INCONCLUSIVE = "inconclusive"
+NO_LAW = Refusal("not-converged", "No optimum found; nothing is shown.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +56,9 @@ def regimes(
     if digest(N, D, L) != comparison.digest:
         raise ValueError("the comparison was made of other rungs")
     points = check_resources(at_N, at_D)
-    if comparison.gate is not None:
-        return [_refused(comparison, n, d) for n, d in zip(*points, strict=True)]
+    refusal = comparison.gate if comparison.gate or comparison.admitted else NO_LAW
+    if refusal is not None:
+        return [_refused(refusal, n, d) for n, d in zip(*points, strict=True)]
     forms = {
         name: _draw_form(comparison, stream, name, *points) for stream, name in enumerate(comparison.admitted)
     }
@@ -68,7 +70,7 @@ def regimes(
     ]
 
 
-def _refused(comparison: Comparison, N: float, D: float) -> Regime:
+def _refused(refusal: Refusal, N: float, D: float) -> Regime:
     return Regime(
         label=INCONCLUSIVE,
         N=float(N),
@@ -79,7 +81,7 @@ def _refused(comparison: Comparison, N: float, D: float) -> Regime:
         elasticity_N=None,
         elasticity_D=None,
         form_dependent=False,
-        refused=comparison.gate,
+        refused=refusal,
     )
 
 
@@ -213,6 +215,6 @@ def _data_shares(comparison: Comparison, N: FloatArray, D: FloatArray) -> list[f
 
 def _elasticities(comparison: Comparison, N: FloatArray, D: FloatArray) -> tuple[FloatArray, FloatArray]:
     """-d ln L / d ln N and -d ln L / d ln D of the preferred law."""
-    assert comparison.preferred is not None  # the gate asks for more rungs than any one law does
+    assert comparison.preferred is not None  # some law is admitted, so one of them is preferred
     handle = handle_of(comparison.fits[comparison.preferred])
     return elasticities(handle.law.form, handle.theta, *handle.coordinates(N, D))

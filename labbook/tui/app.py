@@ -147,7 +147,7 @@ class LabbookApp(App[int], inherit_bindings=False):
         self.shown = replace(
             self.shown,
             run_id=message.run_id or self.shown.run_id,
-            ladder_key=message.ladder_key or self.shown.ladder_key,
+            ladder_key=message.ladder_key or (None if message.run_id else self.shown.ladder_key),
         )
 
     def on_filter_changed(self, message: messages.FilterChanged) -> None:

@@ -11,6 +11,8 @@ NAMES = {
     "question_mark": "?", "slash": "/", "left_square_bracket": "[", "right_square_bracket": "]",
     "escape": "esc", "pagedown": "page down", "pageup": "page up", "f1": "F1",
 }  # fmt: skip
+Pairs = list[tuple[str, str]]
+"""(key, word)."""
 ALWAYS = ("help", "quit")
 """Words of the keys that stay on the line however narrow it is."""
 
@@ -44,7 +46,7 @@ def keys_of(screen: Screen[Any]) -> list[Key]:
     return sorted(found.values(), key=lambda key: key.everywhere)
 
 
-def pairs(screen: Screen[Any]) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+def pairs(screen: Screen[Any]) -> tuple[Pairs, Pairs]:
     """(key, word) for the key line: those that may give way, and those that stay."""
     listed = [(key.keys[0], key.word) for key in keys_of(screen) if key.on_line]
     return [p for p in listed if p[1] not in ALWAYS], [p for p in listed if p[1] in ALWAYS]

@@ -45,10 +45,12 @@ class Shown:
 
     @property
     def ladder(self) -> LadderView | None:
-        """The ladder asked for, else the first."""
+        """The ladder asked for, else that of the run under the cursor, else the first."""
         if self.summary is None or not self.summary.ladders:
             return None
-        return self.summary.ladder(self.ladder_key) or self.summary.ladders[0]
+        of_run = self.run.ladder if self.run is not None else None
+        found = self.summary.ladder(self.ladder_key) or self.summary.ladder(of_run)
+        return found or self.summary.ladders[0]
 
 
 def visible(summary: Summary | None, words: str, sort: str) -> tuple[RunView, ...]:

@@ -64,7 +64,7 @@ def strip(spans: Line, width: int, *, ascii: bool = False, bar: bool = False) ->
         text = safe(text) if text.strip() else text
         text = crop(text, room)
         text = to_ascii(text.translate(_SIGNS)) if ascii else text
-        segments.append(Segment(text, STYLES[style] + STYLES["bar"] if bar else STYLES[style]))
+        segments.append(Segment(text, STYLES["bar" if bar else style]))
         room -= cell_width(text)
         if room <= 0:
             break

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -146,6 +147,24 @@ def test_nested_metrics_lose_their_wrapping_alone(tmp_path: Path) -> None:
     line = '{"event": "log", "step": 5, "metrics": {"train/loss": 2.5, "eval": {"c4": {"loss": 3.5}}}}\n'
     part = read(tmp_path / "a.jsonl", line).parts[0]
     assert set(part.series) == {"train", "val:c4"}
+
+
+def test_a_log_that_has_just_begun_is_recognised(tmp_path: Path) -> None:
+    """One whole line and half of the next."""
+    reading = read(tmp_path / "a.jsonl", '{"step": 1, "loss": 2.5}\n{"step": 2, "lo')
+    assert values(reading.parts[0], "train") == [(1, 2.5)]
+
+
+def test_a_row_of_hundreds_of_metrics_is_read(tmp_path: Path) -> None:
+    """Parsing does not stall on long lines as a pattern might; a line of a megabyte and more is given up."""
+    row = {"step": 1, "loss": 2.5, **{f"probe/layer_{i}/activation_norm": i / 8 for i in range(1900)}}
+    long = {"step": 2, "loss": 2.0, "text": "x" * (1 << 21)}
+    content = "".join(json.dumps(line) + "\n" for line in (row, long, {"step": 3, "loss": 1.5}))
+    assert len(json.dumps(row)) > 1 << 16
+    reading = read(tmp_path / "a.jsonl", content)
+    assert values(reading.parts[0], "train") == [(1, 2.5), (3, 1.5)]
+    assert values(reading.parts[0], "probe/layer_1899/activation_norm") == [(1, 1899 / 8)]
+    assert len(reading.issues) == 1
 
 
 # event files

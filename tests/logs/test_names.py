@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import re
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given
@@ -163,3 +165,14 @@ def test_every_printed_number_is_found_and_a_cut_one_is_not(value: float, after:
     found = pattern.search(f"loss {value!r}{after}")
     assert found is not None and float(found[1]) == value
     assert pattern.search(f"loss {value!r}{CUT}") is None
+
+
+def test_reading_logs_loads_nothing_heavy() -> None:
+    """Discovery, reading and resolving start without numpy, duckdb, scipy or yaml."""
+    program = (
+        "import sys\n"
+        "import labbook.logs.discover, labbook.logs.follow, labbook.logs.resolve, labbook.logs.sniff\n"
+        "print(sorted({'numpy', 'duckdb', 'scipy', 'yaml', 'textual'} & set(sys.modules)))"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"

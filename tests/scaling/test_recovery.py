@@ -16,7 +16,7 @@ from labbook.scaling.values import FitStatus
 from tests.scaling.ladders import chinchilla, grid, plant, random_params
 
 every_law = pytest.mark.parametrize("law", LAWS, ids=attrgetter("name"))
-SEEDS = range(8)
+SEEDS = range(5)
 
 
 @every_law

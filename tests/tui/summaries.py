@@ -162,10 +162,11 @@ def ladder_runs() -> list[RunView]:
         advice="look again at step 1500", peak_lr=2e-3,
     )  # fmt: skip
     diverged = run(
-        "lr30x", 4e5, 8e5, state="diverged", role="left-out", role_reason="broken-run: diverged at step 310",
+        "lr30x", 4e5, 8e5, state="diverged", loss=Level(3.21, None, "val", "min_val", 300.0, 3), residual=0.22,
+        role="left-out", role_reason="broken-run: diverged at step 310", regime=NO_REGIME,
         flags=(Flag("diverged", "crit", "block medians rise", 310.0, None, 0.9, 0.2, 20),
                Flag("spike", "warn", "3 of 5 points above 4 s", 290.0, cleared_step=299.0)),
-        advice="lower the learning rate or restart before step 310", regime=NO_REGIME, residual=0.3,
+        advice="lower the learning rate or restart before step 310",
     )  # fmt: skip
     unknown = run(
         HOSTILE, state="unknown", status="unknown", planned_steps=None, frac=None, n=None, n_all=(), eta=NO_ETA,

@@ -142,6 +142,7 @@ async def test_filter_keeps_runs_that_have_every_word() -> None:
         drawn = await press(app, "slash", *"n100k -d200k")
         assert [r.name for r in labbook.shown.runs] == ["n100k-d800k", "n100k-d3200k"]
         assert "1/2, 10 hidden" in drawn
+        assert drawn.endswith("up down move  enter keep  esc clear  ctrl+c quit")
         drawn = await press(app, "enter")
         assert "filter: n100k -d200k" in drawn and not labbook.screen.query_one(Input).display
         await press(app, "escape")
@@ -218,7 +219,7 @@ async def test_axes_of_the_curves_change_by_key() -> None:
     """x and y switch between log and linear, X between step and tokens."""
     async with running(PlantedWalk(board())) as app:
         start = await press(app, "2")
-        assert "against step" in start and "⠒⠒ train   ● val" in start
+        assert "against step" in start and "⠒⠒ train   ▼ flagged   ● val" in start
         log_x = await press(app, "x")
         assert " 10 " in log_x and " 100 " in log_x
         assert await press(app, "x") == start

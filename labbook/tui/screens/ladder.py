@@ -15,7 +15,7 @@ from labbook.tui.messages import Choose, Export, ShowScreen
 from labbook.tui.screens.panes import Panes
 from labbook.tui.screens.view import MOVES, OUT
 from labbook.tui.shown import Shown
-from labbook.tui.spans import line
+from labbook.tui.spans import Line, line
 
 AXES: tuple[Literal["N", "D", "C"], ...] = ("N", "D", "C")
 NO_LADDER = (
@@ -49,6 +49,8 @@ class LadderScreen(Panes):
         self.axis = 0
         self.log_x = True
         self.log_y = True
+        self._paged: tuple[LadderView, int] | None = None
+        self._lines: tuple[list[Line], list[str]] = ([], [])
 
     def draw_body(self, shown: Shown, width: int) -> None:
         """Plot and tables of the ladder asked for."""
@@ -61,8 +63,11 @@ class LadderScreen(Panes):
             self.plot().show(("none", room), lambda w, h: [x for t in NO_LADDER for x in wrap(t, w) or [""]])
             return
         self.lines("tabs").show([self.tabs(self._title(view))])
-        lines, keys = pages.ladder_page(view, room)
-        page.show(lines, keys)
+        page.lit = self.on_page
+        if self._paged is None or self._paged[0] is not view or self._paged[1] != room:
+            self._paged = (view, room)
+            self._lines = pages.ladder_page(view, room)
+        page.show(*self._lines)
         self._draw_plot(view)
 
     def _title(self, view: LadderView) -> str:

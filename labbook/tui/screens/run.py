@@ -110,6 +110,7 @@ class RunScreen(Panes):
             return
         curves, x, log_x, log_y = self._curves, self.x, self.log_x, self.log_y
         unit, trouble = run.loss_unit, self._trouble
+        flagged = tuple(flag.since_step for flag in run.flags if flag.since_step is not None)
         color, ascii_ = not self.app.no_color, self.ascii
 
         def loss(width: int, height: int) -> list[str]:
@@ -117,7 +118,7 @@ class RunScreen(Panes):
 
             if trouble:
                 return [f"The curves could not be read: {trouble}"]
-            spec = plot.curve_spec(curves, x=x, log_x=log_x, log_y=log_y, unit=unit)
+            spec = plot.curve_spec(curves, x=x, log_x=log_x, log_y=log_y, unit=unit, flagged=flagged)
             return plot.draw(spec, width, height, color=color, ascii=ascii_)
 
         def rate(width: int, height: int) -> list[str]:
@@ -126,7 +127,7 @@ class RunScreen(Panes):
             spec = plot.rate_spec(curves, x=x, log_x=log_x)
             return plot.draw(spec, width, height, color=color, ascii=ascii_) if spec else [""]
 
-        token = (self._got, x, log_x, log_y, trouble)
+        token = (self._got, x, log_x, log_y, trouble, flagged)
         self.set_class("lr" not in curves, "-no-rate")
         self.plot().show(token, loss)
         self.plot("rate").show((*token, "rate"), rate)

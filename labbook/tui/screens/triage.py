@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
 from labbook.tui import board, pages
+from labbook.tui.keys import Pairs
 from labbook.tui.messages import Choose, Export, FilterChanged, ShowScreen, SortNext
 from labbook.tui.screens.view import MOVES, View
 from labbook.tui.shown import Shown
@@ -127,6 +128,7 @@ class TriageScreen(View):
         line.value = self.shown.words
         self.add_class("-filter")
         line.focus()
+        self.draw()
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter while typing."""
@@ -142,6 +144,13 @@ class TriageScreen(View):
     def _close_filter(self) -> None:
         self.remove_class("-filter")
         self.set_focus(None)
+        self.draw()
+
+    def key_pairs(self) -> tuple[Pairs, Pairs]:
+        """While a filter is typed letters are letters, so other keys count."""
+        if self.has_class("-filter"):
+            return [("up down", "move")], [("enter", "keep"), ("esc", "clear"), ("ctrl+c", "quit")]
+        return super().key_pairs()
 
     def action_out(self) -> None:
         """Clear the filter, else close the detail."""

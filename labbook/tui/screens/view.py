@@ -11,7 +11,7 @@ from textual.reactive import reactive
 from textual.screen import Screen
 
 from labbook.tui import bars
-from labbook.tui.keys import pairs
+from labbook.tui.keys import Pairs, pairs
 from labbook.tui.messages import GoOut
 from labbook.tui.shown import Shown
 from labbook.tui.spans import line
@@ -89,8 +89,12 @@ class View(Screen[None], inherit_bindings=False):
         self.draw_body(self.shown, width)
         self.lines("head").show([bars.headline(self.shown, self.TITLE_WORD, width)])
         self.draw_status()
-        shown, last = pairs(self)
+        shown, last = self.key_pairs()
         self.lines("keys").show([bars.keys(shown, last, width)])
+
+    def key_pairs(self) -> tuple[Pairs, Pairs]:
+        """Keys of the line at the foot: those that may give way to the width, and those that stay."""
+        return pairs(self)
 
     def draw_status(self) -> None:
         """The status line, which also tells where the cursor is."""

@@ -42,6 +42,8 @@ class Lines(Widget, can_focus=False):
         self._strips: list[Strip] = []
         self.cursor = 0
         self.top = 0
+        self.lit = True
+        """The row under the cursor is marked."""
 
     def fill(
         self,
@@ -125,7 +127,7 @@ class Lines(Widget, can_focus=False):
         if self._heading is not None:
             lines.append(strip(self._heading(width), width, ascii=self.ascii))
         for index in range(self.top, min(len(self._keys), self.top + height - len(lines))):
-            bar = self._has_cursor and index == self.cursor
+            bar = self._has_cursor and self.lit and index == self.cursor
             lines.append(strip(self._draw(index, width), width, ascii=self.ascii, bar=bar))
         return lines + [Strip.blank(width)] * (height - len(lines))
 
