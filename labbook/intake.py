@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from labbook.logs.discover import Discovery, Found, discover
+from labbook.logs.discover import Discovery, Found, LeftOut, discover
 from labbook.logs.follow import read_source
 from labbook.logs.identity import Place, run_name, same_run, twins
 from labbook.records import Curve, Points, Reading
@@ -58,6 +58,7 @@ class Intake:
         self.notebook = notebook
         self.clock = clock
         self._seen: dict[Path, tuple[int, int]] = {}
+        self._left_out: dict[str, LeftOut] = {}
 
     def take(
         self,
@@ -87,7 +88,7 @@ class Intake:
     ) -> tuple[Discovery, dict[str, StoredSource]]:
         """The sources under the paths, and what the notebook knows; files that moved keep their source."""
         known = self.notebook.sources()
-        found = discover(paths, should_stop, known=known)
+        found = discover(paths, should_stop, known=known, left_out=self._left_out)
         moves = {f.moved_from: str(f.path) for f in found.found if f.moved_from is not None}
         if moves:
             self.notebook.move(moves)

@@ -160,7 +160,7 @@ def _points(members: Sequence[Candidate], n_kind: str, reading: str) -> tuple[li
 def _why_no_rung(m: Candidate, n_kind: str, D: float | None, level: Level | None) -> tuple[str, str] | None:
     """(code, reason) of the first thing that keeps a run out, in the order a person would mend them."""
     if m.left_out_by_hand is not None:
-        return "given", m.left_out_by_hand or "left out by hand"
+        return "given", f"by hand: {m.left_out_by_hand}"
     if n_kind not in m.n:
         kinds = ", ".join(m.n)
         return "no-params", f"N is not known as {n_kind}" + (f", only as {kinds}" if kinds else "")

@@ -28,6 +28,8 @@ ENGINE = "1"
 """Part of every cached result's key: raised whenever the same points may give another answer."""
 
 STEP_TIMES = ("step_ms", "step_time_s")
+CLOCK = "train_runtime"
+"""Seconds since the start, logged as a metric (Hugging Face): a clock where no point has a wall time."""
 _GAPS_KEPT = 200
 
 
@@ -98,9 +100,8 @@ def wanted_series(run: StoredRun) -> dict[str, tuple[str, str, str]]:
     val = main_val(lead, run.given.get("loss"))
     if val is not None:
         roles["val"] = val
-    for name in STEP_TIMES:
-        if name in lead:
-            roles["step_time"] = name
+    roles["clock"] = CLOCK
+    roles["step_time"] = next((name for name in STEP_TIMES if name in lead), STEP_TIMES[0])
     keys = {role: (run.run_id, name, lead[name]) for role, name in roles.items() if name in lead}
     for role in ("train", "val"):
         source = _timed_source(run, roles.get(role), lead)
@@ -134,7 +135,7 @@ def measure(run: StoredRun, resolved: Resolved, curves: Mapping[str, Curve]) -> 
     finished, reason = is_finished(status, resolved.updates, _value(resolved.planned_steps))
     per_step = _value(resolved.tokens_per_step)
     timed = curves.get("timed_train", train), curves.get("timed_val", val)
-    speed = measure_speed(*timed, per_step, curves.get("step_time"))
+    speed = _speed(timed, curves, per_step)
     evidence = Evidence(
         train=train,
         val=val,
@@ -164,6 +165,17 @@ def measure(run: StoredRun, resolved: Resolved, curves: Mapping[str, Curve]) -> 
         last_step_time=_last_step_time((train, val), timed, speed),
         rises_again=_rises_again(val),
     )
+
+
+def _speed(
+    timed: tuple[Curve | None, Curve | None], curves: Mapping[str, Curve], per_step: float | None
+) -> Speed | None:
+    """From wall times, else from a logged clock, else from logged step times."""
+    clock = curves.get("clock")
+    has_walls = any(c is not None and bool(np.isfinite(c.wall).any()) for c in timed)
+    if clock is not None and not has_walls:
+        return measure_speed(replace(clock, wall=clock.value), None, per_step)
+    return measure_speed(*timed, per_step, curves.get("step_time"))
 
 
 def run_status(run: StoredRun) -> Status:

@@ -44,6 +44,7 @@ class Candidate:
     rises_again: bool = False
     """True where the validation loss left its minimum for good."""
     left_out_by_hand: str | None = None
+    """The reason a person gave for leaving it out of every fit."""
 
     @property
     def epochs(self) -> float | None:

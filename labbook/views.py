@@ -76,6 +76,7 @@ def candidate(k: Known) -> Candidate:
         peak_lr=peak_lr(k),
         batch=r.batch,
         rises_again=m.rises_again,
+        left_out_by_hand=k.run.given.get("leave_out"),
     )
 
 

@@ -42,10 +42,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the values and say what changed."""
-    from labbook.logs.given import GIVEN_KEYS
-
     if args.keys:
-        emit("\n".join(GIVEN_KEYS))
+        from labbook.logs.given import MEANINGS
+
+        emit("\n".join(f"{key:<16} {meaning}" for key, meaning in MEANINGS.items()))
         return 0
     values = assignments(w for w in args.words if "=" in w)
     targets = [w for w in args.words if "=" not in w]

@@ -29,32 +29,43 @@ def _text(value: str) -> None:
         raise ValueError("is empty")
 
 
-SIZES = (
-    "n",
-    "n_non_embedding",
-    "n_total",
-    "n_active",
-    "tokens_per_step",
-    "tokens_seen",
-    "unique_tokens",
-    "planned_steps",
-    "planned_tokens",
-    "bytes_per_token",
-    "learning_rate",
-    "batch_size",
-    "seq_len",
-    "n_layer",
-    "n_embd",
-    "n_head",
-    "vocab_size",
-)
-"""Numbers, written as 124M, 3e-4 or 4,096."""
-TEXTS = ("seed", "dataset", "tokenizer", "family", "recipe", "schedule", "loss", "step", "format", "name")
+SIZES = {
+    "n": "parameters, of the kind the ladder counts (without embeddings where nothing is known)",
+    "n_non_embedding": "parameters without embeddings and output head",
+    "n_total": "all parameters",
+    "n_active": "parameters one token passes through (mixture of experts)",
+    "tokens_per_step": "tokens of one optimizer step",
+    "tokens_seen": "tokens seen so far",
+    "unique_tokens": "tokens of the training set",
+    "planned_steps": "optimizer steps of the whole plan",
+    "planned_tokens": "tokens of the whole plan",
+    "bytes_per_token": "to bring a loss per byte to a loss per token",
+    "learning_rate": "peak learning rate",
+    "batch_size": "sequences of one step",
+    "seq_len": "tokens of one sequence",
+    "n_layer": "layers; with n_embd it gives N",
+    "n_embd": "width",
+    "n_head": "attention heads",
+    "vocab_size": "entries of the vocabulary",
+}
+"""Numbers, written as 124M, 3e-4 or 4,096, and what they mean."""
+TEXTS = {
+    "seed": "of the run",
+    "dataset": "runs of different data are different ladders",
+    "tokenizer": "likewise",
+    "family": "architecture family, likewise",
+    "schedule": "shape of the learning rate schedule, likewise",
+    "recipe": "a name of your own: runs that share it are one ladder, others are not in it",
+    "loss": "the series a run is judged by, by its own name",
+    "leave_out": "keeps the run out of every fit; the value is the reason",
+}
+"""Words, and what they mean."""
+MEANINGS = {**SIZES, "unit": f"of the loss: {', '.join(UNITS)}", **TEXTS}
 
 _CHECKS: tuple[tuple[tuple[str, ...], Callable[[str], None]], ...] = (
-    (SIZES, _size),
+    (tuple(SIZES), _size),
     (("unit",), _unit),
-    (TEXTS, _text),
+    (tuple(TEXTS), _text),
 )
 GIVEN_KEYS = {key: check for keys, check in _CHECKS for key in keys}
 """Every key a person may give, with its check."""

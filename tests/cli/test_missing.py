@@ -111,6 +111,17 @@ def test_what_was_given_survives_reading_again_and_can_be_taken_back(labbook, st
     assert labbook("show", "d16-D0.1M", "--json").json["n_params"] is None
 
 
+def test_a_run_taken_out_by_hand_says_so_and_comes_back(labbook, ladder_copy: Path) -> None:
+    """`leave_out=REASON`; the fit has one rung less, and the reason stands in the list."""
+    labbook("ingest", ladder_copy)
+    labbook("set", "d16-D0.1M", "leave_out=wrong tokenizer")
+    fit = labbook("fit", "--json").json
+    assert fit["n"] == 27
+    assert [x["reason"] for x in fit["left_out"] if x["code"] == "given"] == ["by hand: wrong tokenizer"]
+    labbook("set", "d16-D0.1M", "leave_out=")
+    assert labbook("fit", "--json").json["n"] == 28
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
