@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from labbook.ladder import SAME, Ladder, Rung, Skipped, build
+from labbook.ladder import SAME, Ladder, Rung, build
 from labbook.method import method_block
 from labbook.recipe import Candidate
 from labbook.scaling.compare import compare
@@ -84,7 +84,7 @@ def bare_view(ladder: Ladder, refused: Refusal | None = None) -> LadderView:
             for r in ladder.rungs
         ),
         replicates=tuple(tuple(ladder.rungs[i].name for i in cell) for cell in ladder.repeats),
-        left_out=tuple(_left_out(s, None) for s in ladder.left_out),
+        left_out=ladder.left_out,
         comparison=None,
         refused=refused,
         alternatives=(),
@@ -115,7 +115,7 @@ def analyse(ladder: Ladder, horizons: Sequence[Horizon] = ()) -> Analysis:
             RungView(r.run_id, r.name, r.N, r.D, r.C, r.loss, residuals.get(r.run_id), _as_regime(judged, r))
             for r in ladder.rungs
         ),
-        left_out=tuple(_left_out(s, best) for s in ladder.left_out),
+        left_out=tuple(_with_residual(x, best) for x in ladder.left_out) if best else ladder.left_out,
         comparison=comparison,
         refused=None if best else Refusal("no-law", "no law fits these rungs well enough to be preferred"),
         alternatives=_alternatives(ladder, judged),
@@ -196,13 +196,12 @@ def _no_regime(N: float, D: float, why: Refusal) -> Regime:
     return Regime("inconclusive", N, D, None, {}, None, None, None, False, refused=why)
 
 
-def _left_out(s: Skipped, best: Fit | None) -> LeftOut:
-    """The run with its residual; an unfinished run has none, its loss still falls."""
-    residual = None
-    if best is not None and s.code != "unfinished" and s.N and s.D and s.loss and s.loss > 0:
-        expected = float(predict(best, np.array([s.N]), np.array([s.D]))[0])
-        residual = math.log(s.loss / expected) if math.isfinite(s.loss) else None
-    return LeftOut(s.run_id, s.name, s.code, s.reason, s.N, s.D, s.loss, residual)
+def _with_residual(out: LeftOut, best: Fit) -> LeftOut:
+    """The run with its distance from the law; an unfinished run has none, its loss still falls."""
+    if out.code == "unfinished" or not (out.N and out.D and out.loss and out.loss > 0):
+        return out
+    expected = float(predict(best, np.array([out.N]), np.array([out.D]))[0])
+    return replace(out, residual=math.log(out.loss / expected)) if math.isfinite(out.loss) else out
 
 
 def _remedy(ladder: Ladder) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from labbook.recipe import Candidate, group, known_fields, ladder_keys
 from labbook.scaling.values import Warned
-from labbook.summary import Level
+from labbook.summary import LeftOut, Level
 
 N_KINDS = ("n_non_embedding", "n_total", "n_active", "n_other")
 SAME = 0.01
@@ -31,19 +31,6 @@ class Rung:
     level: Level
 
 
-@dataclass(frozen=True, slots=True)
-class Skipped:
-    """A run of the recipe that is no rung, and why."""
-
-    run_id: str
-    name: str
-    code: str
-    reason: str
-    N: float | None
-    D: float | None
-    loss: float | None
-
-
 @dataclass(frozen=True)
 class Ladder:
     """The runs of one recipe, and the rungs among them under one reading of D."""
@@ -60,7 +47,7 @@ class Ladder:
     rungs: tuple[Rung, ...]
     repeats: tuple[tuple[int, ...], ...]
     """Indices into `rungs` of runs with the same N, D and learning rate."""
-    left_out: tuple[Skipped, ...]
+    left_out: tuple[LeftOut, ...]
     variants: tuple[Rung, ...]
     """What the left-out learning-rate variants would be as rungs."""
     warnings: tuple[Warned, ...]
@@ -132,9 +119,9 @@ def choose_reading(members: Sequence[Candidate], n_kind: str) -> tuple[str, str]
     return "seen", "unique tokens are unknown"
 
 
-def _points(members: Sequence[Candidate], n_kind: str, reading: str) -> tuple[list[Rung], list[Skipped]]:
+def _points(members: Sequence[Candidate], n_kind: str, reading: str) -> tuple[list[Rung], list[LeftOut]]:
     rungs: list[Rung] = []
-    left_out: list[Skipped] = []
+    left_out: list[LeftOut] = []
     for m in members:
         count = m.n.get(n_kind)
         D = m.unique_tokens if reading == "unique" else m.tokens_seen
@@ -145,7 +132,7 @@ def _points(members: Sequence[Candidate], n_kind: str, reading: str) -> tuple[li
             rungs.append(Rung(m.run_id, m.name, count.value, D, C, level.value, level))
         elif refusal is not None:
             left_out.append(
-                Skipped(
+                LeftOut(
                     m.run_id,
                     m.name,
                     *refusal,
@@ -219,10 +206,10 @@ def _close(a: float, b: float) -> bool:
     return abs(a - b) <= SAME * max(abs(a), abs(b))
 
 
-def _as_variant(rung: Rung, best: Rung) -> Skipped:
+def _as_variant(rung: Rung, best: Rung) -> LeftOut:
     excess = 100 * (rung.loss / best.loss - 1)
     reason = f"same N and D as {best.name} at another learning rate or batch, {excess:+.1f} % in loss"
-    return Skipped(rung.run_id, rung.name, "lr-variant", reason, rung.N, rung.D, rung.loss)
+    return LeftOut(rung.run_id, rung.name, "lr-variant", reason, rung.N, rung.D, rung.loss)
 
 
 def _repeats(rungs: Sequence[Rung]) -> tuple[tuple[int, ...], ...]:

@@ -17,7 +17,7 @@ from labbook.recipe import Candidate
 from labbook.records import Latest
 from labbook.scaling.values import Refusal, Regime
 from labbook.store import StoredRun
-from labbook.summary import Count, Eta, Flag, LadderView, Level, RunView, SeriesInfo, SourceInfo
+from labbook.summary import Count, Eta, Flag, LadderView, Level, RunView, SeriesInfo, SourceInfo, State
 from labbook.text import PATH_LIMIT, clean
 from labbook.triage.advice import advice
 from labbook.triage.evidence import Evidence
@@ -98,32 +98,18 @@ def horizon(k: Known, ladder: LadderView) -> Horizon | None:
 def view(k: Known, now: float) -> RunView:
     """The run by itself; its ladder is added by `in_ladder`."""
     m, r, run = k.measured, k.resolved, k.run
-    status = run_status(run)
-    over = m.finished or status in ("finished", "cancelled", "failed")
-    seen = last_seen(k)
-    planned = _value(r.planned_steps)
-    silent = planned is None and not over and seen is not None and now - seen > SILENT_S
-    flags = m.flags if silent else m.flags + _stalled(k, now, seen)
-    state = verdict(flags, m.finished, status, has_points=bool(run.latest) and not silent)
-    finish: Eta | Refusal
-    if state == "stalled":
-        finish = Refusal("stalled", "unknown while it makes no progress")
-    elif silent:
-        finish = Refusal("silent", "silent for over a day, ended or stopped", "set planned_steps")
-    else:
-        finish = eta(seen if seen is not None else now, r.updates, planned, m.speed, has_ended=over)
-    train, val = in_unit(m.train, k.factor), in_unit(m.val, k.factor)
+    live = _live(k, now)
     return RunView(
         run_id=run.run_id,
         name=run.name,
         path=clean(run.folder, PATH_LIMIT),
         formats=tuple(dict.fromkeys(s.format for s in run.sources)),
-        state=state,
-        status=status,
-        last_seen=seen,
+        state=live.state,
+        status=run_status(run),
+        last_seen=live.seen,
         step=r.updates,
-        planned_steps=planned,
-        frac=min(1.0, r.updates / planned) if r.updates is not None and planned else None,
+        planned_steps=_value(r.planned_steps),
+        frac=_share(r),
         n=next((c for kind in N_KINDS if (c := r.n(kind)) is not None), None),
         n_all=r.counts,
         tokens_seen=r.tokens_seen,
@@ -132,10 +118,10 @@ def view(k: Known, now: float) -> RunView:
         tokens_per_step=r.tokens_per_step,
         tokens_per_s=m.tokens_per_s,
         sec_per_step=m.sec_per_step,
-        eta=finish,
+        eta=live.eta,
         loss=_shown_loss(k),
-        train=train,
-        val=val,
+        train=in_unit(m.train, k.factor),
+        val=in_unit(m.val, k.factor),
         loss_unit=k.unit,
         loss_rule="last" if m.last is not None else "",
         ladder=None,
@@ -145,28 +131,63 @@ def view(k: Known, now: float) -> RunView:
         regime=Refusal(
             "no-ladder", "no other run of its recipe", "two or more runs of one recipe make a ladder"
         ),
-        flags=flags,
+        flags=live.flags,
         missing=r.missing,
-        advice=advice(
-            state,
-            flags,
-            needed(r.missing),
-            step=r.updates,
-            planned_steps=planned,
-            now=seen,
-            eta=finish,
-            has_ended=over,
-        ),
+        advice=live.advice,
         recipe=tuple(r.recipe.items()),
         seed=r.seed,
         peak_lr=peak_lr(k),
-        series=series_infos(run, r.unit, k.factor),
+        series=series_infos(run, k.unit, k.factor),
         sources=tuple(
             SourceInfo(clean(s.path, PATH_LIMIT), s.format, s.confidence, s.fingerprint.size, s.offset)
             for s in run.sources
         ),
         issues=tuple((i.code, i.place, i.text, i.count) for i in (*run.issues, *r.issues)),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Live:
+    """What depends on the time a run is looked at."""
+
+    state: State
+    seen: float | None
+    flags: tuple[Flag, ...]
+    eta: Eta | Refusal
+    advice: str
+
+
+def _live(k: Known, now: float) -> _Live:
+    m, r = k.measured, k.resolved
+    status, seen, planned = run_status(k.run), last_seen(k), _value(r.planned_steps)
+    over = m.finished or status in ("finished", "cancelled", "failed")
+    silent = planned is None and not over and seen is not None and now - seen > SILENT_S
+    flags = m.flags if silent else m.flags + _stalled(k, now, seen)
+    state = verdict(flags, m.finished, status, has_points=bool(k.run.latest) and not silent)
+    finish: Eta | Refusal
+    if state == "stalled":
+        finish = Refusal("stalled", "unknown while it makes no progress")
+    elif silent:
+        finish = Refusal("silent", "silent for over a day, ended or stopped", "set planned_steps")
+    else:
+        finish = eta(seen if seen is not None else now, r.updates, planned, m.speed, has_ended=over)
+    told = advice(
+        state,
+        flags,
+        needed(r.missing),
+        step=r.updates,
+        planned_steps=planned,
+        now=seen,
+        eta=finish,
+        has_ended=over,
+    )
+    return _Live(state, seen, flags, finish, told)
+
+
+def _share(r: Resolved) -> float | None:
+    """Of the plan that is done."""
+    planned = _value(r.planned_steps)
+    return min(1.0, r.updates / planned) if r.updates is not None and planned else None
 
 
 def needed(missing: tuple[str, ...]) -> tuple[str, ...]:

@@ -20,6 +20,8 @@ _FIGURES = {
     "train_batch_size": "batch_size",
 }
 _SPEEDS = ("_runtime", "_per_second")
+_CLOCK = "train_runtime"
+"""Seconds since the start, which newer trainers log beside each loss."""
 
 
 class TrainerState:
@@ -72,7 +74,7 @@ def _part(tree: Mapping[str, object], issues: list[Issue]) -> RunPart:
 
 
 def _record(record: Mapping[str, object], index: int, rows: Rows, part: RunPart, issues: list[Issue]) -> None:
-    row = {key: value for key, value in record.items() if not key.endswith(_SPEEDS)}
+    row = {key: value for key, value in record.items() if key == _CLOCK or not key.endswith(_SPEEDS)}
     if not rows.add(part, row, index, issues):
         issues.append(Issue("no-step", "an entry without step or epoch", f"log_history[{index}]"))
 

@@ -32,7 +32,7 @@ Band = Callable[[FloatArray, FloatArray], tuple[FloatArray, FloatArray]]
 """Lower and upper end of the interval of the loss at (N, D)."""
 Axis = Literal["N", "D", "C"]
 
-MIN_WIDTH, MIN_HEIGHT = 24, 7
+MIN_WIDTH, MIN_HEIGHT = 24, 6
 MARKERS = ("●", "■", "▲", "◆", "▼", "★")
 ASCII_MARKERS = {"●": "a", "■": "b", "▲": "c", "◆": "d", "▼": "e", "★": "f", "○": "o", "•": "*", "░": ":"}
 COLORS = ("cyan", "green", "magenta", "yellow", "blue", "red")

@@ -45,6 +45,7 @@ class TriageScreen(View):
     def draw_body(self, shown: Shown, width: int) -> None:
         """Rows by key, then the detail."""
         board_lines = self.lines("board")
+        board_lines.lit = bool(shown.runs)
         if not shown.runs:
             board_lines.show(pages.sentences(self._nothing(shown), width))
             self.lines("detail").show([])
