@@ -32,9 +32,9 @@ NAN, INF = float("nan"), float("inf")
 
 
 def check_golden(name: str, lines: list[str]) -> None:
-    """The lines are what the file holds; LABBOOK_WRITE_GOLDEN=1 writes it anew."""
+    """The lines are what the file holds; LABBOOK_GOLDEN=write writes it anew."""
     path, text = GOLDEN / f"{name}.txt", "\n".join(line.rstrip() for line in lines) + "\n"
-    if os.environ.get("LABBOOK_WRITE_GOLDEN"):
+    if os.environ.get("LABBOOK_GOLDEN") == "write":
         path.write_text(text, encoding="utf-8")
     assert path.read_text(encoding="utf-8") == text
 

@@ -78,9 +78,9 @@ def text(app: LabbookApp) -> str:
 
 
 def check_golden(name: str, drawn: str) -> None:
-    """`drawn` is what tests/golden/NAME.txt holds; LABBOOK_WRITE_GOLDEN=1 writes it anew."""
+    """`drawn` is what tests/golden/NAME.txt holds; LABBOOK_GOLDEN=write writes it anew."""
     path = GOLDEN / f"{name}.txt"
-    if os.environ.get("LABBOOK_WRITE_GOLDEN"):
+    if os.environ.get("LABBOOK_GOLDEN") == "write":
         path.parent.mkdir(exist_ok=True)
         path.write_text(drawn + "\n", encoding="utf-8")
     assert path.read_text(encoding="utf-8") == drawn + "\n"
