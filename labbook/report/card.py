@@ -28,6 +28,7 @@ from labbook.report.paint import paint
 from labbook.report.table import Column, table
 from labbook.report.verdict import regime_line
 from labbook.report.words import (
+    SEVERITIES,
     UNITS_SHORT,
     count_word,
     flag_sentence,
@@ -132,9 +133,14 @@ def _alive(run: RunView, as_of: float | None, zone: tzinfo) -> list[str]:
 
 
 def _broken(run: RunView) -> str:
+    """The worst open flag with what it saw, then the others by name."""
     if not run.flags:
         return "nothing flagged"
-    return "; ".join(f"{f.id} ({'cleared' if f.cleared_step is not None else f.severity})" for f in run.flags)
+    ordered = sorted(run.flags, key=lambda f: (f.cleared_step is not None, SEVERITIES.index(f.severity)))
+    first = ordered[0]
+    state = "cleared" if first.cleared_step is not None else first.severity
+    others = [f"{f.id} ({'cleared' if f.cleared_step is not None else f.severity})" for f in ordered[1:]]
+    return "; ".join([f"{first.id} ({state}): {first.text}", *others])
 
 
 def _done(run: RunView, as_of: float | None, zone: tzinfo) -> str:
