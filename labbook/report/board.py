@@ -28,7 +28,7 @@ _NAME_CELLS = 24
 
 _BOARD = (
     Column("state", tinted=True),
-    Column("run", least=12, middle=True),
+    Column("run", least=16, middle=True),
     Column("done", right=True),
     Column("loss", right=True),
     Column("unit", priority=4),
@@ -40,7 +40,7 @@ _BOARD = (
     Column("flags", priority=2, least=10, tinted=True),
 )
 _RUNS = (
-    Column("run", least=12, middle=True),
+    Column("run", least=16, middle=True),
     Column("state", tinted=True),
     Column("format", priority=5, least=6),
     Column("step", right=True, priority=4),

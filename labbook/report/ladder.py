@@ -31,7 +31,7 @@ _LADDERS = (
     Column("rms %", right=True, priority=1),
 )
 _RUNGS = (
-    Column("run", least=10, middle=True),
+    Column("run", least=16, middle=True),
     Column("N", right=True),
     Column("D", right=True),
     Column("C", right=True, priority=3),
@@ -43,7 +43,7 @@ _RUNGS = (
     Column("2x N", right=True, priority=2),
 )
 _LEFT_OUT = (
-    Column("run", least=12, middle=True),
+    Column("run", least=16, middle=True),
     Column("N", right=True, priority=2),
     Column("D", right=True, priority=2),
     Column("loss", right=True, priority=1),
