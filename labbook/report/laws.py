@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from labbook.quantities import format_size
 from labbook.report.cells import finish, wrap
 from labbook.report.figures import DASH, percent, plural, significant
@@ -13,7 +15,7 @@ from labbook.report.table import Column, table
 from labbook.report.verdict import regime_line
 from labbook.report.words import refusal_words
 from labbook.scaling.values import Comparison, Fit, FitStatus, Warned
-from labbook.summary import Alternative, LadderView
+from labbook.summary import Alternative, LadderView, RungView
 
 _LAWS = (
     Column("law"),
@@ -148,10 +150,27 @@ def _verdicts(view: LadderView, width: int, color: bool) -> list[str]:
     lines = ["", paint("What limits each rung", "bold", color)]
     if view.comparison.gate is not None:
         return lines + wrap(f"inconclusive: {refusal_words(view.comparison.gate)}", width, rest="  ")
-    for rung in sorted(view.rungs, key=lambda r: (r.N, r.D, r.name)):
-        lines += wrap(f"{rung.name} (N {format_size(rung.N)}, D {format_size(rung.D)}):", width)
-        lines.append(regime_line(rung.regime, None, view.loss_unit, width))
+    for rungs in same_verdict(view.rungs):
+        place = f"N {format_size(rungs[0].N)}, D {format_size(rungs[0].D)}"
+        lines += wrap(f"{names_of(rungs)} ({place}):", width)
+        lines.append(regime_line(rungs[0].regime, None, view.loss_unit, width))
     return lines
+
+
+def names_of(rungs: Sequence[RungView]) -> str:
+    """The first by name, and how many repeats it has."""
+    return rungs[0].name + (f" and {plural(len(rungs) - 1, 'repeat')}" if len(rungs) > 1 else "")
+
+
+def same_verdict(rungs: Iterable[RungView]) -> list[list[RungView]]:
+    """Rungs by their verdict and place, in order of N and D: repeats stand together."""
+    groups: list[list[RungView]] = []
+    for rung in sorted(rungs, key=lambda r: (r.N, r.D, r.name)):
+        if groups and groups[-1][0].regime == rung.regime:
+            groups[-1].append(rung)
+        else:
+            groups.append([rung])
+    return groups
 
 
 def alternative_lines(view: LadderView) -> list[str]:

@@ -15,9 +15,11 @@ from labbook.report.laws import (
     alternative_lines,
     law_order,
     law_row,
+    names_of,
     param_rows,
     pool_lines,
     refused_lines,
+    same_verdict,
     warning_lines,
 )
 from labbook.report.method import method_rows
@@ -195,8 +197,8 @@ def _laws(comparison: Comparison, view: LadderView) -> list[str]:
 
 
 def _limits(view: LadderView) -> list[str]:
-    rungs = sorted(view.rungs, key=lambda r: (r.N, r.D, r.name))
-    return _list([f"{r.name}: {regime_line(r.regime, None, view.loss_unit, _LINE)}" for r in rungs])
+    groups = same_verdict(view.rungs)
+    return _list([f"{names_of(g)}: {regime_line(g[0].regime, None, view.loss_unit, _LINE)}" for g in groups])
 
 
 def _triage_section(summary: Summary, runs: Sequence[RunView]) -> list[str]:
