@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from labbook.errors import FitError
 from labbook.scaling import remedy
-from labbook.scaling.form import FloatArray, P, Q, jacobian, log_loss
+from labbook.scaling.form import E, FloatArray, P, Q, jacobian, log_loss
 from labbook.scaling.identify import Findings, count_word, examine
 from labbook.scaling.intervals import (
     EXPONENT_OF_COMPUTE,
@@ -24,6 +25,7 @@ from labbook.scaling.intervals import (
 )
 from labbook.scaling.laws import LAWS, Law, law_by_name
 from labbook.scaling.points import Centred, Points, read_points
+from labbook.scaling.profile import profile_constant
 from labbook.scaling.solve import POLISH_TOLERANCE, Solution, read_objective, solve
 from labbook.scaling.values import Fit, FitStatus, Refusal
 
@@ -91,19 +93,20 @@ def _describe(
     residuals = centred.y - log_loss(law.form, theta, centred.n, centred.d)
     worst = condition(J)
     noise, widening = noise_of(residuals, points.weights, law.k, delta)
+    counted = points.weights > 0.0
+    corr = remedy.correlation(points.N[counted], points.D[counted])
+    findings = examine(law, points, centred, theta, worst, corr)
+    held = list(law.form.free).index(E) if law.constant in findings.bound else None
     handle = Handle(
         law=law,
         theta=theta,
         points=points,
         centred=centred,
         delta=delta,
-        covariance=covariance(J, noise * widening, worst),
+        covariance=_covariance(J, noise * widening, worst, held),
         noise=noise,
         dof=points.size - law.k,
     )
-    counted = points.weights > 0.0
-    corr = remedy.correlation(points.N[counted], points.D[counted])
-    findings = examine(law, points, centred, theta, worst, corr)
     if solution.distinct_optima > 1:
         found = count_word(solution.distinct_optima)
         findings.warn(
@@ -113,7 +116,7 @@ def _describe(
     if status is FitStatus.NOT_CONVERGED:
         findings.warn("not-converged", "No optimum found; nothing is shown.")
     intervals, method = _intervals(handle, findings, status)
-    return Fit(
+    fit = Fit(
         law=law.name,
         equation=law.equation,
         status=status,
@@ -139,6 +142,18 @@ def _describe(
         derived={EXPONENT_OF_COMPUTE: float(theta[Q] / (theta[P] + theta[Q]))} if law.form.has_d else {},
         handle=handle,
     )
+    return _within_bounds(fit, law, float(points.L[counted].min()))
+
+
+def _within_bounds(fit: Fit, law: Law, least: float) -> Fit:
+    """A constant cannot lie above the least loss: where its delta interval does, the profile's is taken."""
+    ends = fit.intervals.get(law.constant or "")
+    if law.constant is None or ends is None or ends[1] < least:
+        return fit
+    profiled = profile_constant(fit)
+    intervals = {**fit.intervals, law.constant: profiled or (ends[0], least)}
+    how = "by profile likelihood" if profiled else "cut at the least loss"
+    return replace(fit, intervals=intervals, interval_method=f"{fit.interval_method}; {law.constant} {how}")
 
 
 def _status(solution: Solution, findings: Findings) -> FitStatus:
@@ -149,6 +164,19 @@ def _status(solution: Solution, findings: Findings) -> FitStatus:
     if findings.refused:
         return FitStatus.UNIDENTIFIED
     return FitStatus.AT_BOUND if findings.bound else FitStatus.CONVERGED
+
+
+def _covariance(J: FloatArray, noise: float, worst: float, held: int | None) -> FloatArray | None:
+    """Of the free coordinates; the column of one at its bound is held there and has no variance."""
+    if held is None:
+        return covariance(J, noise, worst)
+    rest = np.delete(np.arange(J.shape[1]), held)
+    inner = covariance(J[:, rest], noise, condition(J[:, rest]))
+    if inner is None:
+        return None
+    full = np.zeros((J.shape[1], J.shape[1]))
+    full[np.ix_(rest, rest)] = inner
+    return full
 
 
 def _intervals(
