@@ -19,12 +19,13 @@ from labbook.method import method_block
 from labbook.recipe import Candidate
 from labbook.scaling.compare import compare
 from labbook.scaling.fit import try_fit
+from labbook.scaling.influence import influential, leave_groups_out
 from labbook.scaling.predict import predict, predict_pool
 from labbook.scaling.regime import regimes
-from labbook.scaling.values import Comparison, Fit, Refusal, Regime
+from labbook.scaling.values import Comparison, Fit, FitStatus, Refusal, Regime, Warned
 from labbook.summary import Alternative, LadderView, LeftOut, RungView
 
-ENGINE = "1"
+ENGINE = "2"
 """Part of every cached result's key: raised whenever the same points may give other numbers."""
 
 FloatArray = NDArray[np.float64]
@@ -119,7 +120,7 @@ def analyse(ladder: Ladder, horizons: Sequence[Horizon] = ()) -> Analysis:
         comparison=comparison,
         refused=None if best else Refusal("no-law", "no law fits these rungs well enough to be preferred"),
         alternatives=_alternatives(ladder, judged),
-        warnings=(*ladder.warnings, *comparison.warnings),
+        warnings=(*ladder.warnings, *comparison.warnings, *_influence(best)),
         method=method_block(ladder, comparison),
     )
     return Analysis(view, judged)
@@ -172,13 +173,18 @@ def _under_trained(regime: Regime, horizon: Horizon, comparison: Comparison) -> 
     """`under-trained` where what is left of the run itself exceeds what either doubling would buy."""
     if not comparison.admitted or regime.pooled is None:
         return regime
-    centre, _, hi = predict_pool(comparison, np.array([horizon.N]), np.array([horizon.D]))
+    centre, _, _ = predict_pool(comparison, np.array([horizon.N]), np.array([horizon.D]))
     drop = horizon.loss_now - float(centre[0])
-    sure = horizon.loss_now - float(hi[0])
-    label = regime.label
-    if sure > max(regime.pooled.g_tokens, regime.pooled.g_params):
-        label = "under-trained"
-    return replace(regime, label=label, remaining_drop=drop)
+    if drop <= max(regime.pooled.g_tokens, regime.pooled.g_params):
+        return replace(regime, remaining_drop=drop)
+    return replace(regime, label="under-trained", form_dependent=False, remaining_drop=drop)
+
+
+def _influence(best: Fit | None) -> tuple[Warned, ...]:
+    """Groups of rungs whose absence moves the exponent of compute beyond its interval (science.md 4.3)."""
+    if best is None or best.status is not FitStatus.CONVERGED:
+        return ()
+    return tuple(Warned(w.code, f"{best.law}: {w.text}") for w in influential(best, leave_groups_out(best)))
 
 
 def _residuals(best: Fit | None, rungs: Sequence[Rung]) -> dict[str, float]:
@@ -244,7 +250,16 @@ def _alternative(
         if isinstance(now, Regime) and verdict(now) != verdict(regime):
             changes.append((rung.name, verdict(now), verdict(regime)))
     best = comparison.fits[comparison.preferred]
-    return Alternative(title, len(rungs), comparison.preferred, best.rms_log, tuple(changes))
+    return Alternative(title, len(rungs), best.law, best.rms_log, tuple(changes), _doubts(comparison))
+
+
+def _doubts(comparison: Comparison) -> str:
+    """What speaks against a choice, by the codes of its warnings and the laws that cannot be identified."""
+    codes = dict.fromkeys(w.code for w in comparison.warnings)
+    lost = [name for name, fit in comparison.fits.items() if fit.status is FitStatus.UNIDENTIFIED]
+    parts = [f"not identifiable: {', '.join(lost)}"] if lost else []
+    parts += [f"warnings: {', '.join(codes)}"] if codes else []
+    return "; ".join(parts)
 
 
 def verdict(regime: Regime) -> str:

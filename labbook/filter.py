@@ -46,5 +46,6 @@ def haystack(run: RunView) -> str:
     """All words a run is known by, in lower case."""
     regime = run.regime.label if isinstance(run.regime, Regime) else ""
     flags = " ".join(flag.id for flag in run.flags)
-    parts = (run.name, run.run_id, run.path, run.ladder or "", *run.formats, run.state, flags, regime)
+    paths = (run.path, *(source.path for source in run.sources))
+    parts = (run.name, run.run_id, *paths, run.ladder or "", *run.formats, run.state, flags, regime)
     return " ".join(parts).lower()

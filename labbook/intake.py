@@ -49,6 +49,7 @@ class _Pass:
     batch_since: float = 0.0
     stored: Callable[[], None] = lambda: None
     stopped: bool = False
+    dry: bool = False
 
 
 class Intake:
@@ -65,11 +66,16 @@ class Intake:
         paths: Sequence[Path],
         progress: Callable[[Progress], None] = lambda _: None,
         should_stop: Callable[[], bool] = lambda: False,
+        *,
+        dry: bool = False,
     ) -> IngestReport:
-        """Find and read everything new under the paths. Raises NotebookError, NotebookBusy."""
+        """Find and read everything new under the paths; a dry run stores nothing.
+
+        Raises NotebookError, NotebookBusy.
+        """
         started = time.monotonic()
-        found, known = self.find(paths, should_stop)
-        done = self.read(found.found, known, progress, should_stop)
+        found, known = self.find(paths, should_stop, dry=dry)
+        done = self.read(found.found, known, progress, should_stop, dry=dry)
         refused = [(path, why) for path, why in found.skipped if why.startswith("cannot be")]
         return IngestReport(
             read=tuple(done.read),
@@ -84,13 +90,13 @@ class Intake:
         )
 
     def find(
-        self, paths: Sequence[Path], should_stop: Callable[[], bool] = lambda: False
+        self, paths: Sequence[Path], should_stop: Callable[[], bool] = lambda: False, *, dry: bool = False
     ) -> tuple[Discovery, dict[str, StoredSource]]:
         """The sources under the paths, and what the notebook knows; files that moved keep their source."""
         known = self.notebook.sources()
         found = discover(paths, should_stop, known=known, left_out=self._left_out)
         moves = {f.moved_from: str(f.path) for f in found.found if f.moved_from is not None}
-        if moves:
+        if moves and not dry:
             self.notebook.move(moves)
             known = self.notebook.sources()
         return found, known
@@ -102,9 +108,11 @@ class Intake:
         progress: Callable[[Progress], None] = lambda _: None,
         should_stop: Callable[[], bool] = lambda: False,
         stored: Callable[[], None] = lambda: None,
+        *,
+        dry: bool = False,
     ) -> _Pass:
         """Read what is new of the sources and store it, batch by batch; `stored` is called after each batch."""
-        done = _Pass(batch_since=time.monotonic(), stored=stored)
+        done = _Pass(batch_since=time.monotonic(), stored=stored, dry=dry)
         homes = _Homes(self.notebook)
         sizes = [_size(f.path) for f in found]
         total, so_far = sum(sizes), 0
@@ -143,6 +151,9 @@ class Intake:
         if any(issue.code == "unreadable" for issue in reading.issues):
             done.failed += [(path, i.text) for i in reading.issues if i.code == "unreadable"]
             return
+        if before is None and not reading.parts and reading.issues:
+            done.failed.append((path, reading.issues[0].text))  # looked like a log, and said nothing
+            return
         parts = [
             (
                 homes.identity(found, part.key, part.series),
@@ -173,7 +184,8 @@ class Intake:
     def _flush(self, done: _Pass) -> None:
         if not done.batch:
             return
-        self.notebook.write(done.batch, self.clock())
+        if not done.dry:
+            self.notebook.write(done.batch, self.clock())
         done.batch, done.batch_points, done.batch_since = [], 0, time.monotonic()
         done.stored()
 

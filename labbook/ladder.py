@@ -188,7 +188,7 @@ def _best_of_sweeps(
 def cells(rungs: Sequence[Rung]) -> list[list[Rung]]:
     """Rungs with the same N and D within 1 %, cell by cell."""
     found: list[list[Rung]] = []
-    for rung in sorted(rungs, key=lambda r: (r.N, r.D, r.run_id)):
+    for rung in sorted(rungs, key=lambda r: (r.N, r.D, r.name, r.run_id)):
         for cell in found:
             if _close(cell[0].N, rung.N) and _close(cell[0].D, rung.D):
                 cell.append(rung)
@@ -208,7 +208,8 @@ def _close(a: float, b: float) -> bool:
 
 def _as_variant(rung: Rung, best: Rung) -> LeftOut:
     excess = 100 * (rung.loss / best.loss - 1)
-    reason = f"same N and D as {best.name} at another learning rate or batch, {excess:+.1f} % in loss"
+    side = "above" if excess >= 0 else "below"
+    reason = f"another learning rate or batch than {best.name}, loss {abs(excess):.1f} % {side} it"
     return LeftOut(rung.run_id, rung.name, "lr-variant", reason, rung.N, rung.D, rung.loss)
 
 
@@ -223,7 +224,9 @@ def _reasons(members: Sequence[Candidate], recipe: Mapping[str, str]) -> tuple[s
         stating = sum(name in m.recipe for m in members)
         rest = len(members) - stating
         tail = f"; {rest} do not say and are taken as agreeing" if rest else ""
-        reasons.append(f"{name} {value}: stated by {stating} of {len(members)} runs{tail}")
+        assumed = sum(name in m.assumed for m in members)
+        said = f"stated by {stating - assumed} of {len(members)} runs{tail}"
+        reasons.append(f"{name} {value}: {said}" + (f"; assumed for {assumed}" if assumed else ""))
     if not reasons:
         reasons.append(f"same folder {members[0].folder}; nothing else is known of the recipe")
     return tuple(reasons)
@@ -246,7 +249,8 @@ def _warnings(
         found.append(Warned("repeated-data", "Data was repeated; tokens seen overstate D."))
     small = [r.name for r in rungs if r.D / r.N < 1]
     if small:
-        sentence = f"Points below one token per parameter dominate the fit; see without them: {_listed(small)}."
+        share = f"{len(small)} of {len(rungs)} rungs have less than one token per parameter"
+        sentence = f"{share} and may dominate the fit; see without them: {_listed(small)}."
         found.append(Warned("very-undertrained-points", sentence))
     found += _embedding_warning(used, n_kind) + _rate_warning(used, rungs) + _unknown_rates(used, rungs)
     return tuple(found)

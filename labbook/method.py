@@ -43,12 +43,14 @@ def method_block(ladder: Ladder, comparison: Comparison) -> tuple[tuple[str, str
         ),
         ("N", f"{N_WORDS[ladder.n_kind]} ({ladder.n_kind})"),
         ("D reading", f"{ladder.d_reading}: {D_WORDS[ladder.d_reading]}; {ladder.d_reason}"),
-        ("C", "6 N x tokens seen (6ND)"),
+        ("C", "6 N x tokens seen (6ND), without attention and head"),
+        ("C of the laws", f"6 N D with D as read ({ladder.d_reading}); a: N_opt ~ C^a at that C"),
         ("loss", f"{ladder.loss_unit}, {ladder.rungs[0].level.series if ladder.rungs else 'none'}"),
         ("loss rule", f"{ladder.loss_rule}: {RULE_WORDS[ladder.loss_rule]}"),
         ("outlier rule", "none"),
         ("weights", "equal"),
-        ("gains", "90 %, pool of the admitted forms, 60 draws each"),
+        ("gains", "90 % by delta-t within each admitted form, from the least to the greatest end of the forms"),
+        ("P and medians", "over 60 parametric draws of each admitted form (30 and their mirror images)"),
         ("seed", f"from the data digest, {comparison.digest[:12]}"),
     ]
     return (*rows, *_ranges(ladder))

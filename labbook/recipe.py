@@ -41,6 +41,8 @@ class Candidate:
     """Lowest validation loss."""
     peak_lr: float | None
     batch: float | None
+    assumed: frozenset[str] = frozenset()
+    """Fields of `recipe` that no log and no person states."""
     rises_again: bool = False
     """True where the validation loss left its minimum for good."""
     left_out_by_hand: str | None = None

@@ -159,6 +159,10 @@ class RunView:
     sources: tuple[SourceInfo, ...]
     issues: tuple[tuple[str, str, str, int], ...]
     """(code, place, text, count)."""
+    minimum: Level | None = None
+    """Lowest validation loss of the run."""
+    unit_source: str = ""
+    """Who says `loss_unit`: `given`, `by format ...`, `assumed`."""
 
 
 @dataclass(frozen=True, slots=True)

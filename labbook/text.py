@@ -6,6 +6,7 @@ printed to a terminal, stored and exported. Rich markup is plain text and stays 
 reports print names as literal text, never as markup.
 """
 
+import os
 import re
 
 _ESCAPES = re.compile(
@@ -32,3 +33,10 @@ def clean(text: str, limit: int = 200) -> str:
     flat = _CONTROLS.sub(" ", strip_escapes(text)).strip()
     flat = flat.encode("utf-8", "replace").decode("utf-8")  # lone surrogates of undecodable file names
     return flat if len(flat) <= limit else flat[: limit - 1] + "…"
+
+
+def speaks_unicode(encoding: str | None) -> bool:
+    """True where locale and stream show more than ASCII; under LC_ALL=C they do not, whatever Python writes."""
+    names = (os.environ.get(name, "") for name in ("LC_ALL", "LC_CTYPE", "LANG"))
+    locale = next((name for name in names if name), "")
+    return locale not in ("C", "POSIX") and "utf" in (encoding or "").lower()

@@ -14,7 +14,7 @@ from labbook.logs.resolve import Resolved, resolve
 from labbook.measure import Measured, in_unit, run_status
 from labbook.quantities import in_nats
 from labbook.recipe import Candidate
-from labbook.records import Latest
+from labbook.records import Issue, Latest
 from labbook.scaling.values import Refusal, Regime
 from labbook.store import StoredRun
 from labbook.summary import Count, Eta, Flag, LadderView, Level, RunView, SeriesInfo, SourceInfo, State
@@ -43,12 +43,14 @@ class Known:
     """The unit losses are shown in."""
     factor: float
     """From the log's unit to it."""
+    copies: tuple[StoredRun, ...] = ()
+    """The same run under other paths."""
 
 
-def known(run: StoredRun, resolved: Resolved, measured: Measured) -> Known:
-    """The three brought together, with the unit losses are reduced to."""
+def known(run: StoredRun, resolved: Resolved, measured: Measured, copies: tuple[StoredRun, ...] = ()) -> Known:
+    """All of it brought together, with the unit losses are reduced to."""
     unit, factor = in_nats(resolved.unit, resolved.bytes_per_token)
-    return Known(run, resolved, measured, unit, factor)
+    return Known(run, resolved, measured, unit, factor, copies)
 
 
 def resolve_run(run: StoredRun) -> Resolved:
@@ -75,6 +77,7 @@ def candidate(k: Known) -> Candidate:
         minimum=in_unit(m.minimum, k.factor),
         peak_lr=peak_lr(k),
         batch=r.batch,
+        assumed=frozenset({"unit"} if r.unit_source == "assumed" else ()),
         rises_again=m.rises_again,
         left_out_by_hand=k.run.given.get("leave_out"),
     )
@@ -140,9 +143,18 @@ def view(k: Known, now: float) -> RunView:
         series=series_infos(run, k.unit, k.factor),
         sources=tuple(
             SourceInfo(clean(s.path, PATH_LIMIT), s.format, s.confidence, s.fingerprint.size, s.offset)
-            for s in run.sources
+            for each in (run, *k.copies)
+            for s in each.sources
         ),
-        issues=tuple((i.code, i.place, i.text, i.count) for i in (*run.issues, *r.issues)),
+        issues=tuple((i.code, i.place, i.text, i.count) for i in (*run.issues, *r.issues, *_copies(k))),
+        minimum=in_unit(m.minimum, k.factor),
+        unit_source=r.unit_source,
+    )
+
+
+def _copies(k: Known) -> tuple[Issue, ...]:
+    return tuple(
+        Issue("copy", f"the same losses also lie in {clean(c.folder, 200)}; counted once") for c in k.copies
     )
 
 
@@ -161,8 +173,9 @@ def _live(k: Known, now: float) -> _Live:
     m, r = k.measured, k.resolved
     status, seen, planned = run_status(k.run), last_seen(k), _value(r.planned_steps)
     over = m.finished or status in ("finished", "cancelled", "failed")
+    ended = _ended(k)
     silent = planned is None and not over and seen is not None and now - seen > SILENT_S
-    flags = m.flags if silent else m.flags + _stalled(k, now, seen)
+    flags = ended + m.flags if silent else ended + m.flags + _stalled(k, now, seen)
     state = verdict(flags, m.finished, status, has_points=bool(k.run.latest) and not silent)
     finish: Eta | Refusal
     if state == "stalled":
@@ -184,6 +197,17 @@ def _live(k: Known, now: float) -> _Live:
     return _Live(state, seen, flags, finish, told)
 
 
+def _ended(k: Known) -> tuple[Flag, ...]:
+    """What the log says of an end that was not planned, in its own words."""
+    status = run_status(k.run)
+    if status not in ("failed", "cancelled") or k.measured.finished:
+        return ()
+    line = next(
+        (s.status_line for s in k.run.said if s.status == status and s.status_line), f"the log says {status}"
+    )
+    return (Flag(status, "crit" if status == "failed" else "info", line),)
+
+
 def _share(r: Resolved) -> float | None:
     """Of the plan that is done."""
     planned = _value(r.planned_steps)
@@ -202,7 +226,8 @@ def in_ladder(run: RunView, ladder: LadderView, regime: Regime | Refusal | None)
     count = next((c for c in run.n_all if c.kind == ladder.n_kind), run.n)
     residual = rung.residual if rung else out.residual if out else None
     pending = Refusal("computing", "the fits of this ladder are being computed")
-    changed = replace(
+    by_minimum = ladder.loss_rule == "min_val" and run.minimum is not None and run.state == "done"
+    return replace(
         run,
         n=count,
         ladder=ladder.key,
@@ -210,13 +235,10 @@ def in_ladder(run: RunView, ladder: LadderView, regime: Regime | Refusal | None)
         role_reason="" if rung or out is None else f"{out.code}: {out.reason}",
         residual=residual,
         regime=regime or ladder.refused or pending,
-        loss_rule=ladder.loss_rule if rung else run.loss_rule,
+        loss=run.minimum if by_minimum else run.loss,
+        loss_rule="min_val" if by_minimum else run.loss_rule,
         flags=run.flags + _off_ladder(out.residual if out else None, ladder),
     )
-    if rung is None or run.loss is None:
-        return changed
-    level = Level(rung.loss, None, ladder.loss_series, ladder.loss_rule, run.loss.step, 1)
-    return replace(changed, loss=level)
 
 
 def _off_ladder(residual: float | None, ladder: LadderView) -> tuple[Flag, ...]:

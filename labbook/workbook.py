@@ -28,6 +28,7 @@ from labbook.records import Curve
 from labbook.store import Notebook
 from labbook.summary import IngestReport, LadderView, Progress, RunView, Summary
 from labbook.triage.severity import severity
+from labbook.twins import fold
 
 if TYPE_CHECKING:
     from labbook.analysis import Analysis, Horizon
@@ -99,9 +100,11 @@ class Workbook:
         paths: Sequence[Path],
         progress: Callable[[Progress], None] = lambda _: None,
         should_stop: Callable[[], bool] = lambda: False,
+        *,
+        dry: bool = False,
     ) -> IngestReport:
-        """Read what is new under the paths. Raises NotebookError."""
-        report = self.intake.take(paths, progress, should_stop)
+        """Read what is new under the paths; a dry run stores nothing. Raises NotebookError."""
+        report = self.intake.take(paths, progress, should_stop, dry=dry)
         self._skipped = report.skipped + report.failed
         return report
 
@@ -193,7 +196,9 @@ class Workbook:
         from labbook.views import known, resolve_run
 
         self._revive()
-        stored = {run.run_id: (run, resolve_run(run)) for run in self.notebook.runs()}
+        folded = fold(self.notebook.runs())
+        copies = {run.run_id: twins for run, twins in folded}
+        stored = {run.run_id: (run, resolve_run(run)) for run, _ in folded}
         due = {
             run_id: pair
             for run_id, pair in stored.items()
@@ -201,7 +206,9 @@ class Workbook:
         }
         self._measured |= measure_all(self.notebook, due)
         self._measured = {run_id: self._measured[run_id] for run_id in stored}
-        self._known = [known(run, resolved, self._measured[i]) for i, (run, resolved) in stored.items()]
+        self._known = [
+            known(run, resolved, self._measured[i], copies[i]) for i, (run, resolved) in stored.items()
+        ]
 
     def _line_up(self, reading: str | None, only: Filter | None) -> list[tuple[Ladder, list[Horizon], str]]:
         """Ladders with the horizons of their unfinished runs and the digest their analysis is kept under."""

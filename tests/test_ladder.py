@@ -74,7 +74,7 @@ def test_a_learning_rate_sweep_is_not_replicates() -> None:
     assert [r.name for r in ladder.rungs] == ["best", "best-s2", "other-size"]
     assert ladder.repeats == ((0, 1),)
     assert [(s.name, s.code) for s in ladder.left_out] == [("hot", "lr-variant")]
-    assert "+20.0 %" in ladder.left_out[0].reason
+    assert "20.0 % above" in ladder.left_out[0].reason
     assert [v.name for v in ladder.variants] == ["hot"]
 
 

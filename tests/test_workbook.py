@@ -159,3 +159,32 @@ def test_curves_of_an_unknown_run_are_an_error() -> None:
     """Not an empty plot."""
     with Workbook(Notebook.open(":memory:")) as book, pytest.raises(NotFoundError):
         book.curves("nobody")
+
+
+def test_a_copied_folder_is_listed_once_and_becomes_its_own_run_when_it_grows(root: Path, tmp_path: Path) -> None:
+    """Copies double no rung; either path finds the run; a line more in the copy makes it another run."""
+    copy = tmp_path / "copy"
+    shutil.copytree(root, copy)
+    with Workbook(Notebook.open(":memory:"), roots=[root, copy]) as book:
+        once = refreshed(book)[-1]
+        assert len(once.runs) == 12
+        assert len(once.ladders[0].rungs) == 11
+        twin = next(r for r in once.runs if r.name == "d16-D0.1M")
+        assert {Path(s.path).is_relative_to(copy) for s in twin.sources} == {True, False}
+        assert [code for code, *_ in twin.issues] == ["copy"]
+        assert parse_filter(str(copy)).select(once.runs) == once.runs
+        with (copy / "pyloop" / "d16-D0.1M" / "train.log").open("a") as f:
+            f.write("iter 700: loss 2.0, time 40.00ms, mfu -100.00%\n")
+        apart = refreshed(book, force=True)[-1]
+    assert len(apart.runs) == 13
+
+
+def test_a_dry_run_reads_and_stores_nothing(root: Path) -> None:
+    """It says what would be new; a real reading then finds it all still new."""
+    with Workbook(Notebook.open(":memory:")) as book:
+        dry = book.ingest([root], dry=True)
+        assert dry.points > 0
+        assert book.notebook.runs() == []
+        assert book.ingest([root]).points == dry.points
+        again = book.ingest([root], dry=True)
+    assert (again.points, again.unchanged) == (0, 12)

@@ -66,7 +66,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     as_json = "--json" in words
     try:
-        return _run(words)
+        code = _run(words)
+        sys.stdout.flush()
+        return code
     except LabbookError as error:
         return _complain(error, as_json)
     except KeyboardInterrupt:
@@ -76,6 +78,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         # the reader of our output left; nothing more can be said to it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return int(Exit.OK)
+    except OSError as error:
+        reason = f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")
+        return _complain(LabbookError(reason, "nothing that was stored is lost"), as_json)
     except Exception as error:
         # the last line of defence: one line, not a traceback
         if os.environ.get("LABBOOK_DEBUG"):

@@ -17,6 +17,7 @@ from labbook.errors import Exit, NotFoundError
 from labbook.filter import parse_filter
 from labbook.selection import find_ladder, find_runs
 from labbook.summary import IngestReport, Progress, RunView, Summary
+from labbook.text import speaks_unicode
 
 if TYPE_CHECKING:
     from labbook.workbook import Workbook
@@ -70,11 +71,13 @@ def required_paths(words: Sequence[str]) -> list[Path]:
     return paths
 
 
-def read_paths(args: argparse.Namespace, book: Workbook, paths: Sequence[Path]) -> IngestReport:
-    """Read the paths into the notebook, with a progress line on a terminal."""
+def read_paths(
+    args: argparse.Namespace, book: Workbook, paths: Sequence[Path], *, dry: bool = False
+) -> IngestReport:
+    """Read the paths into the notebook (not at all in a dry run), with a progress line on a terminal."""
     bar = ProgressLine(not args.quiet and sys.stderr.isatty())
     try:
-        return book.ingest(paths, progress=bar.show)
+        return book.ingest(paths, progress=bar.show, dry=dry)
     finally:
         bar.clear()
 
@@ -140,13 +143,8 @@ def _has_color(args: argparse.Namespace) -> bool:
 
 
 def _is_ascii() -> bool:
-    """True where the locale's encoding cannot print the signs we draw with."""
-    encoding = sys.stdout.encoding or "ascii"
-    try:
-        "⠿●–×│".encode(encoding)
-    except (UnicodeEncodeError, LookupError):
-        return True
-    return False
+    """True where the locale cannot show the signs we draw with, whatever Python makes of it."""
+    return not speaks_unicode(sys.stdout.encoding)
 
 
 def emit(text: str) -> None:
@@ -175,7 +173,9 @@ def chosen_runs(summary: Summary, words: Sequence[str]) -> tuple[RunView, ...]:
 
 
 def worst(runs: Sequence[RunView]) -> Exit:
-    """Exit code of a board: 2 for anything critical, 1 for a warning, else 0."""
+    """Exit code of a board: 2 for anything critical, 1 for a warning or an empty board, else 0."""
+    if not runs:
+        return Exit.ATTENTION
     severities = {flag.severity for run in runs for flag in run.flags if flag.cleared_step is None}
     if "crit" in severities or any(run.state in ("nan", "diverged", "stalled", "failed") for run in runs):
         return Exit.FAILED

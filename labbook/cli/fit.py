@@ -17,7 +17,7 @@ from labbook.cli.common import (
     read_paths,
     style,
 )
-from labbook.errors import Exit, FitError
+from labbook.errors import Exit, FitError, NotFoundError
 from labbook.filter import parse_filter
 from labbook.selection import find_ladder
 from labbook.summary import LadderView
@@ -44,7 +44,10 @@ def run(args: argparse.Namespace) -> int:
     with open_workbook(args, paths) as book:
         if paths:
             read_paths(args, book, paths)
-        summary = book.summary(reading=args.reading, only=parse_filter(args.runs) if args.runs else None)
+        only = parse_filter(args.runs) if args.runs else None
+        summary = book.summary(reading=args.reading, only=only)
+        if only and not only.select(summary.runs):
+            raise NotFoundError(f"no run matches {args.runs!r}", "see: labbook runs")
     view = _with_law(find_ladder(summary, args.ladder), law)
     if args.json:
         emit(dumps(fit_json(view)))

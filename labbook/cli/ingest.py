@@ -6,7 +6,7 @@ everything that is a log was read, 1 when something that looks like a log could 
 
 import argparse
 
-from labbook.cli.common import emit, open_workbook, read_paths, required_paths, style
+from labbook.cli.common import emit, open_workbook, read_paths, required_paths, say, style
 from labbook.cli.set import assignments
 from labbook.errors import Exit, ReadError
 
@@ -32,9 +32,11 @@ def run(args: argparse.Namespace) -> int:
     from labbook.report.reading import ingest_json, reading_text
 
     paths, given = required_paths(args.paths), assignments(args.given)
-    with open_workbook(args, paths, memory=args.dry_run) as book:
-        report = read_paths(args, book, paths)
-        if given and report.runs:
+    with open_workbook(args, paths) as book:
+        report = read_paths(args, book, paths, dry=args.dry_run)
+        if args.dry_run:
+            say(args, "dry run: nothing was stored")
+        if given and report.runs and not args.dry_run:
             book.give(report.runs, given)
         how = style(args)
         emit(dumps(ingest_json(report)) if args.json else reading_text(report, how.width, how.ascii))

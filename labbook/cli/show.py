@@ -44,5 +44,5 @@ def _at_path(summary: Summary, path: Path) -> RunView:
         return found[0]
     if not found:
         raise NotFoundError(f"no run under {path}", f"see: labbook sniff {path}")
-    names = ", ".join(r.name for r in found[:6])
-    raise NotFoundError(f"{len(found)} runs under {path}: {names}", "name one of them")
+    names = ", ".join(f"{r.name} ({r.run_id})" for r in found[:6])
+    raise NotFoundError(f"{len(found)} runs under {path}: {names}", "name one of them by its id")

@@ -24,6 +24,8 @@ def run(args: argparse.Namespace) -> int:
     path = required_paths([args.file])[0]
     if path.is_dir():
         raise UsageError(f"{path} is a folder", f"labbook ingest {path} --dry-run lists what is in it")
+    if not path.is_file():
+        raise UsageError(f"{path} is no regular file", "pipes and devices are not read")
     report = sniff(path)
     how = style(args)
     emit(dumps(sniff_json(report)) if args.json else sniff_text(report, how.width, how.ascii))

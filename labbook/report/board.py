@@ -15,6 +15,7 @@ from labbook.report.words import (
     UNITS_SHORT,
     count_word,
     flag_words,
+    is_assumed,
     reading_words,
     regime_word,
     shown_tokens,
@@ -25,6 +26,8 @@ from labbook.summary import RunView, Summary
 _NAMED = 4
 """Runs and files listed by name in a foot line; of the rest the number is given."""
 _NAME_CELLS = 24
+_TYPED = 2
+"""Runs named in a command; of more the first stands for all."""
 
 _BOARD = (
     Column("state", tinted=True),
@@ -101,14 +104,23 @@ def header(summary: Summary, width: int) -> list[str]:
     total = plural(len(summary.runs), "run") + _scope(summary) + (f": {counts}" if counts else "")
     lines = wrap(total, width)
     parts = [f"as of {when(summary.as_of)}", plural(len(summary.ladders), "ladder")]
-    units = sorted({r.loss_unit for r in summary.runs if r.loss is not None})
-    parts += [f"loss in {units[0]}"] if len(units) == 1 else []
+    parts += _unit(summary)
     lines += wrap("; ".join([*parts, reading_words(summary)]) if summary.runs else parts[0], width)
     if summary.stale:
         lines += wrap("This is the last known board; the logs are being read again.", width)
     if not summary.runs:
         lines += wrap("No training log was found. `labbook sniff FILE` says what a file looks like.", width)
     return lines
+
+
+def _unit(summary: Summary) -> list[str]:
+    """The unit of the losses where it is one, and how many of the runs do not say it."""
+    runs = [r for r in summary.runs if r.loss is not None]
+    if len({r.loss_unit for r in runs}) != 1:
+        return []
+    assumed = sum(is_assumed(r) for r in runs)
+    note = "" if not assumed else "assumed" if assumed == len(runs) else f"assumed in {plural(assumed, 'run')}"
+    return [f"loss in {runs[0].loss_unit}" + (f" ({note})" if note else "")]
 
 
 def foot(summary: Summary, width: int) -> list[str]:
@@ -119,7 +131,7 @@ def foot(summary: Summary, width: int) -> list[str]:
         if run.missing:
             lacking.setdefault(run.missing, []).append(run)
     for words, runs in lacking.items():
-        lines += wrap(_missing_line(words, runs), width, rest="  ")
+        lines += wrap(_missing_line(words, runs, _targets(summary, runs)), width, rest="  ")
     if summary.skipped:
         lines += wrap(f"{plural(len(summary.skipped), 'file')} not read:", width)
         for path, reason in summary.skipped[:_NAMED]:
@@ -129,14 +141,23 @@ def foot(summary: Summary, width: int) -> list[str]:
     return ["", *lines] if lines else []
 
 
-def _missing_line(words: tuple[str, ...], runs: list[RunView]) -> str:
+def _targets(summary: Summary, runs: list[RunView]) -> str:
+    """What to type for these runs: their ladder where it has no others, else their names, at most a few."""
+    keys = {r.ladder for r in runs}
+    key = keys.pop() if len(keys) == 1 else None
+    if len(runs) > 1 and key is not None and sum(r.ladder == key for r in summary.runs) == len(runs):
+        return shlex.quote(key)
+    return " ".join(shlex.quote(r.name) for r in (runs if len(runs) <= _TYPED else runs[:1]))
+
+
+def _missing_line(words: tuple[str, ...], runs: list[RunView], target: str) -> str:
     """What these runs lack, and the command that supplies it or shows what was read."""
     names = ", ".join(crop_middle(r.name, _NAME_CELLS) for r in runs[:_NAMED])
     more = f" and {len(runs) - _NAMED} more" if len(runs) > _NAMED else ""
-    target = shlex.quote(runs[0].name) if len(runs) == 1 else "RUN"
     values = " ".join(SUPPLY[word] for word in words if word in SUPPLY)
     ways = [f"labbook set {target} {values}"] if values else []
-    ways += [f"labbook show {target} lists what was read"] if any(w not in SUPPLY for w in words) else []
+    shown = shlex.quote(runs[0].name)
+    ways += [f"labbook show {shown} lists what was read"] if any(w not in SUPPLY for w in words) else []
     return f"{', '.join(words)} missing in {plural(len(runs), 'run')} ({names}{more}): {'; '.join(ways)}"
 
 

@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import math
+import shlex
+from dataclasses import replace
 from datetime import UTC, tzinfo
 
 from labbook.quantities import flops, format_duration, format_size
-from labbook.report.cells import crop, finish, first_fit, wrap
+from labbook.report.cells import crop, crop_apart, finish, first_fit, wrap
 from labbook.report.figures import (
     DASH,
     ago,
@@ -31,17 +33,23 @@ from labbook.report.words import (
     SEVERITIES,
     UNITS_SHORT,
     count_word,
+    error_words,
+    flag_head,
     flag_sentence,
+    is_assumed,
     kind_word,
     level_words,
     refusal_words,
-    state_word,
+    state_words,
+    unit_words,
 )
 from labbook.scaling.values import Refusal
-from labbook.summary import Count, LadderView, RunView
+from labbook.summary import Count, LadderView, RunView, SeriesInfo
 
 _LABEL = 10
 """Cells of an answer's heading."""
+SAME_STEP = 0.02
+"""Levels whose steps differ by less of the training step are of one moment."""
 
 _COUNTS = (
     Column("quantity", least=12),
@@ -51,7 +59,7 @@ _COUNTS = (
     Column("source", least=10),
 )
 _SERIES = (
-    Column("series", least=8),
+    Column("series"),
     Column("points", right=True, priority=2),
     Column("steps", right=True, priority=3),
     Column("first", right=True, priority=4),
@@ -61,6 +69,13 @@ _SERIES = (
     Column("unit", priority=1),
     Column("not finite", right=True, priority=5),
 )
+_OTHERS = 16
+"""Series listed beside those everybody asks for."""
+_LOSSES = ("train", "train_eval", "val", "lr", "grad_norm")
+_TOKENS = ("tokens", "tokens_seen", "num_tokens", "total_tokens", "tokens_per_s", "tokens_per_second")
+_TIMES = ("step_ms", "step_time", "step_time_s", "runtime", "train_runtime")
+_LEAST_NAME = 16
+
 _SOURCES = (
     Column("source", least=12, middle=True),
     Column("format"),
@@ -89,7 +104,7 @@ def card(
     lines += _flags(run, width, color)
     lines += _section("Where N, D and C come from", table(_COUNTS, count_rows(run, ladder), width), color)
     lines += _section("Recipe", _pairs(run, width), color)
-    lines += _section("Series", table(_SERIES, series_rows(run), width) if run.series else [], color)
+    lines += _section("Series", _series(run, width), color)
     lines += _section("Sources", table(_SOURCES, source_rows(run), width) if run.sources else [], color)
     lines += _section("Issues", [x for row in issue_lines(run) for x in wrap(row, width, rest="  ")], color)
     return finish(lines, ascii)
@@ -114,7 +129,7 @@ def answers(
         ("broken", _broken(run)),
         ("done when", _done(run, as_of, zone)),
         ("speed", _speed(run)),
-        ("loss now", _loss(run)),
+        ("loss now", first_fit(_loss(run), width)),
         ("data", _data(run)),
         ("ladder", _on_ladder(run, ladder)),
         ("limits", regime_line(run.regime, run, run.loss_unit, width)),
@@ -129,7 +144,9 @@ def _alive(run: RunView, as_of: float | None, zone: tzinfo) -> list[str]:
     frac = f" ({done_share(run.frac)})" if known(run.frac) else ""
     age = ago(run.last_seen, as_of) or (when(run.last_seen, zone) if known(run.last_seen) else "")
     last = f", last progress {age}" if age else ""
-    return [f"{run.state}: {state_word(run.state)}{step}{frac}{last}", f"{run.state}{step}{frac}{last}"]
+    if run.state == "done" and known(run.frac) and run.frac is not None and run.frac < 1:
+        step, frac = f", {count(run.step)}{planned} steps logged", ""
+    return [f"{state_words(run.state)}{step}{frac}{last}", f"{run.state}{step}{frac}{last}"]
 
 
 def _broken(run: RunView) -> str:
@@ -140,7 +157,7 @@ def _broken(run: RunView) -> str:
     first = ordered[0]
     state = "cleared" if first.cleared_step is not None else first.severity
     others = [f"{f.id} ({'cleared' if f.cleared_step is not None else f.severity})" for f in ordered[1:]]
-    return "; ".join([f"{first.id} ({state}): {first.text}", *others])
+    return "; ".join([flag_head(first, state), *others])
 
 
 def _done(run: RunView, as_of: float | None, zone: tzinfo) -> str:
@@ -159,35 +176,48 @@ def _speed(run: RunView) -> str:
     return ", ".join(parts) or "not known: the log has no times"
 
 
-def _loss(run: RunView) -> str:
-    if run.val is None and run.train is None:
-        return level_words(run.loss, run.loss_unit)
-    parts = [level_words(run.val, run.loss_unit)] if run.val is not None else []
-    if run.train is not None:
-        parts.append(
-            f"train {loss_figure(run.train.value)}" if parts else level_words(run.train, run.loss_unit)
-        )
-    return "; ".join(parts)
+def _loss(run: RunView) -> list[str]:
+    """The level now, fullest first: what the `+-` is, then a shorter word for it, then neither."""
+    level = run.val or run.train or run.loss
+    if level is None:
+        return ["not known"]
+    train = f"; train {loss_figure(run.train.value)}" if level is run.val and run.train is not None else ""
+    unit, (full, short) = unit_words(run), error_words(level)
+    brief = UNITS_SHORT.get(run.loss_unit, run.loss_unit)
+    said = [level_words(level, unit, full), level_words(level, unit, short)]
+    said += [] if is_assumed(run) else [level_words(level, brief, short)]
+    bare_level = level_words(replace(level, se=None), unit)
+    return [f"{text}{train}" for text in (*said, level_words(level, unit), bare_level)]
 
 
 def _data(run: RunView) -> str:
     parts = [f"{count_word(run.tokens_seen)} tokens seen" if run.tokens_seen else "tokens seen not known"]
     parts += [f"{count_word(run.unique_tokens)} unique"] if run.unique_tokens else []
     parts += [f"{significant(run.epochs, 3)} epochs"] if known(run.epochs) else []
-    if run.val is not None and run.train is not None and math.isfinite(run.val.value - run.train.value):
-        unit = UNITS_SHORT.get(run.loss_unit, run.loss_unit)
-        parts.append(f"val - train {bare(run.val.value - run.train.value, 3)} {unit}")
+    gap = _gap(run)
+    if gap is not None:
+        parts.append(f"val - train {bare(gap, 3)} {UNITS_SHORT.get(run.loss_unit, run.loss_unit)}")
     return ", ".join(parts)
+
+
+def _gap(run: RunView) -> float | None:
+    """Validation less training loss where both are of about one step; elsewhere it would hold progress too."""
+    if run.val is None or run.train is None or run.val.step is None or run.train.step is None:
+        return None
+    if not abs(run.val.step - run.train.step) <= SAME_STEP * run.train.step:
+        return None
+    gap = run.val.value - run.train.value
+    return gap if math.isfinite(gap) else None
 
 
 def _on_ladder(run: RunView, ladder: LadderView | None) -> str:
     if ladder is None:
         return f"in no ladder: {run.role_reason}" if run.role_reason else "in no ladder"
     place = f"of {ladder.name}" if run.role == "rung" else f"left out of {ladder.name}: {run.role_reason}"
-    law = f" by {ladder.preferred.law}" if ladder.preferred is not None else ""
+    law = ladder.preferred.law if ladder.preferred is not None else "the law"
     if not known(run.residual):
         return f"rung {place}; no residual" if run.role == "rung" else place
-    residual = f"{signed_percent(run.residual)} % of L{law}"
+    residual = f"{signed_percent(run.residual)} % against {law}"
     rungs = plural(len(ladder.rungs), "rung")
     return f"{residual}, one of {rungs} {place}" if run.role == "rung" else f"{residual}, {place}"
 
@@ -230,8 +260,34 @@ def _pairs(run: RunView, width: int) -> list[str]:
     return [x for key, value in pairs for x in wrap(f"{key}: {value}", width, rest="  ")]
 
 
+def listed_series(run: RunView) -> tuple[SeriesInfo, ...]:
+    """The series everybody asks for, then at most sixteen others, both in their order."""
+    asked = [s for s in run.series if _is_asked_for(s.name)]
+    others = [s for s in run.series if not _is_asked_for(s.name)]
+    return (*asked, *others[:_OTHERS])
+
+
+def _is_asked_for(name: str) -> bool:
+    return name.startswith("val:") or name in _LOSSES or name.rpartition("/")[2] in _TOKENS + _TIMES
+
+
+def more_series(run: RunView) -> str:
+    """`and 60 more series (labbook show RUN --json)`; empty where all are listed."""
+    more = len(run.series) - len(listed_series(run))
+    return f"and {more} more series (labbook show {shlex.quote(run.name)} --json)" if more else ""
+
+
+def _series(run: RunView, width: int) -> list[str]:
+    if not run.series:
+        return []
+    rows = series_rows(run)
+    names = crop_apart([row[0] for row in rows], max(_LEAST_NAME, width * 2 // 5))
+    lines = table(_SERIES, [[name, *row[1:]] for name, row in zip(names, rows, strict=True)], width)
+    return lines + (wrap(more, width) if (more := more_series(run)) else [])
+
+
 def series_rows(run: RunView) -> list[list[str]]:
-    """The series table, one row per series."""
+    """The series table, one row per series that is listed."""
     return [
         [
             s.name,
@@ -244,7 +300,7 @@ def series_rows(run: RunView) -> list[list[str]]:
             s.unit or DASH,
             count(s.non_finite) if s.non_finite else "",
         ]
-        for s in run.series
+        for s in listed_series(run)
     ]
 
 

@@ -58,6 +58,41 @@ def crop_middle(text: str, width: int) -> str:
     return head(text, width - 1 - cell_width(end)) + ELLIPSIS + end
 
 
+def crop_apart(texts: Sequence[str], width: int) -> list[str]:
+    """Each text in at most `width` cells, cropped in the middle so that texts that differ still do.
+
+    Where both ends are alike, the beginning they share is left out up to where they part.
+    """
+    shown = [crop_middle(text, width) for text in texts]
+    return _apart(list(texts), shown, width) if width >= 5 else shown
+
+
+def _apart(texts: list[str], shown: list[str], width: int) -> list[str]:
+    """`shown` with every text told from the others it was cropped alike with."""
+    alike: dict[str, set[str]] = {}
+    for text, cropped in zip(texts, shown, strict=True):
+        alike.setdefault(cropped, set()).add(text)
+    found: dict[str, str] = {}
+    for group in (sorted(x) for x in alike.values() if len(x) > 1):
+        start = _shared(group[0], group[-1])
+        parted = [_from(text, start, width) for text in group]
+        more = len(set(parted)) > 1  # else they differ in what no cell shows
+        found |= zip(group, _apart(group, parted, width) if more else parted, strict=True)
+    return [found.get(text, cropped) for text, cropped in zip(texts, shown, strict=True)]
+
+
+def _shared(a: str, b: str) -> int:
+    """Characters both begin with; of the first and last of sorted texts, those all begin with."""
+    pairs = zip(a, b, strict=False)
+    return next((i for i, (x, y) in enumerate(pairs) if x != y), min(len(a), len(b)))
+
+
+def _from(text: str, start: int, width: int) -> str:
+    """The first third of the width, then the text from `start` on."""
+    lead = head(text[:start], width // 3) + ELLIPSIS
+    return lead + crop(text[start:], width - cell_width(lead))
+
+
 def first_fit(candidates: Sequence[str], width: int) -> str:
     """The first text that fits in `width` cells, else the last one cropped."""
     return next((x for x in candidates if cell_width(x) <= width), crop(candidates[-1], width))

@@ -90,6 +90,7 @@ def _run(run: RunView) -> Object:
         "epochs": run.epochs,
         "loss": level_value(run.loss),
         "loss_unit": run.loss_unit,
+        "loss_unit_source": run.unit_source or None,
         "loss_rule": run.loss_rule,
         "regime": run.regime.label if not isinstance(run.regime, Refusal) else None,
         "flags": [f.id for f in run.flags],

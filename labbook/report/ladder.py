@@ -19,6 +19,9 @@ from labbook.summary import LadderView, LeftOut, RungView, Summary
 
 __all__ = ["ladder_text", "ladders_table", "laws_text"]
 
+RESIDUAL = "resid % of the law"
+"""How far a loss lies off the law's at the same N and D."""
+
 _LADDERS = (
     Column("ladder", least=8),
     Column("name", least=10, priority=2),
@@ -47,7 +50,7 @@ _LEFT_OUT = (
     Column("N", right=True, priority=2),
     Column("D", right=True, priority=2),
     Column("loss", right=True, priority=1),
-    Column("resid %", right=True),
+    Column(RESIDUAL, right=True),
     Column("code", least=8, tinted=True),
 )
 
@@ -107,13 +110,19 @@ def _reasons(view: LadderView, width: int) -> list[str]:
 
 def readings(view: LadderView) -> list[str]:
     """How N, D and the loss of this ladder are read."""
-    kind = KIND_WORDS.get(view.n_kind, view.n_kind).removeprefix("N, ")
     reading = "unique tokens" if view.d_reading == "unique" else "tokens seen"
     return [
-        f"N: {kind} parameters",
+        _n_words(view.n_kind),
         f"D: {reading} (reading {view.d_reading}): {view.d_reason}",
         f"loss: {view.loss_series} in {view.loss_unit}, rule {view.loss_rule}",
     ]
+
+
+def _n_words(n_kind: str) -> str:
+    """`N: non-embedding parameters`."""
+    if n_kind == "n_other":
+        return "N: parameters of an unknown kind"
+    return f"N: {KIND_WORDS.get(n_kind, n_kind).removeprefix('N, ')} parameters"
 
 
 def ladder_text(view: LadderView, width: int = 78, color: bool = False, ascii: bool = False) -> str:
@@ -133,7 +142,7 @@ def _rungs(view: LadderView, width: int, color: bool) -> list[str]:
         why = refusal_words(view.refused) if view.refused is not None else "no finished run"
         return ["", *wrap(f"No rung: {why}", width)]
     rows = [rung_row(r) for r in sorted(view.rungs, key=lambda r: (r.N, r.D, r.name))]
-    law = f"; residuals by {view.preferred.law}" if view.preferred is not None else ""
+    law = f"; {RESIDUAL} {view.preferred.law}" if view.preferred is not None else ""
     note = f"loss and gains in {view.loss_unit}{law}"
     counts = Counter(r.regime.label for r in view.rungs)
     verdicts = ", ".join(f"{n} {label}" for label, n in counts.most_common())

@@ -8,13 +8,13 @@ from collections.abc import Iterable, Sequence
 from labbook.quantities import format_size
 from labbook.report.cells import finish, wrap
 from labbook.report.figures import DASH, percent, plural, significant
-from labbook.report.method import interval, method_rows
+from labbook.report.method import all_warnings, interval, method_rows
 from labbook.report.paint import paint
 from labbook.report.ranking import aicc_difference, by_aicc, preferred_by_aicc, sentences
 from labbook.report.table import Column, table
 from labbook.report.verdict import regime_line
 from labbook.report.words import refusal_words
-from labbook.scaling.values import Comparison, Fit, FitStatus, Warned
+from labbook.scaling.values import Comparison, Fit, FitStatus
 from labbook.summary import Alternative, LadderView, RungView
 
 _LAWS = (
@@ -133,15 +133,8 @@ def pool_lines(comparison: Comparison) -> list[str]:
 
 
 def warning_lines(view: LadderView) -> list[str]:
-    """Every warning of the ladder, its comparison and its fits once, code first."""
-    found: list[tuple[str, Warned]] = [("", w) for w in view.warnings]
-    if view.comparison is not None:
-        found += [("", w) for w in view.comparison.warnings]
-        found += [(f"{fit.law}: ", w) for fit in view.comparison.fits.values() for w in fit.warnings]
-    seen: dict[Warned, str] = {}
-    for law, warned in found:
-        seen.setdefault(warned, law)
-    return [f"{warned.code}: {law}{warned.text}" for warned, law in seen.items()]
+    """Every warning of the ladder and its laws once, code first."""
+    return [f"{warned.code}: {warned.text}" for warned in all_warnings(view)]
 
 
 def _verdicts(view: LadderView, width: int, color: bool) -> list[str]:

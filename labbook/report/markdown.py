@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 
 from labbook.errors import NotFoundError
 from labbook.report.board import progress
-from labbook.report.card import answers, count_rows, issue_lines, series_rows, source_rows
+from labbook.report.card import answers, count_rows, issue_lines, more_series, series_rows, source_rows
 from labbook.report.escape import fence, md, md_line, md_table
 from labbook.report.figures import percent, plural, when
-from labbook.report.ladder import left_out_row, readings, rung_row
+from labbook.report.ladder import RESIDUAL, left_out_row, readings, rung_row
 from labbook.report.laws import (
     alternative_lines,
     law_order,
@@ -25,7 +25,15 @@ from labbook.report.laws import (
 from labbook.report.method import method_rows
 from labbook.report.ranking import sentences
 from labbook.report.verdict import regime_line
-from labbook.report.words import count_word, flag_words, level_words, refusal_words, regime_word, shown_tokens
+from labbook.report.words import (
+    count_word,
+    flag_words,
+    level_words,
+    refusal_words,
+    regime_word,
+    shown_tokens,
+    unit_words,
+)
 from labbook.scaling.values import Comparison
 from labbook.summary import LadderView, RunView, Summary
 
@@ -157,7 +165,7 @@ def _rungs(view: LadderView) -> list[str]:
         "D",
         "C, FLOP",
         f"loss, {view.loss_unit}",
-        "residual %",
+        RESIDUAL,
         "regime",
         "P",
         "2x D",
@@ -168,7 +176,7 @@ def _rungs(view: LadderView) -> list[str]:
 
 
 def _left_out(view: LadderView) -> list[str]:
-    titles = ("run", "N", "D", f"loss, {view.loss_unit}", "residual %", "code", "reason")
+    titles = ("run", "N", "D", f"loss, {view.loss_unit}", RESIDUAL, "code", "reason")
     rows = [[*left_out_row(x), x.reason] for x in view.left_out]
     return md_table(titles, rows, "-rrrr") if rows else []
 
@@ -208,7 +216,7 @@ def _triage_section(summary: Summary, runs: Sequence[RunView]) -> list[str]:
             r.state,
             r.name,
             progress(r),
-            level_words(r.loss, r.loss_unit),
+            level_words(r.loss, unit_words(r)),
             count_word(r.n),
             count_word(shown_tokens(r, summary.ladder(r.ladder))),
             regime_word(r.regime),
@@ -228,7 +236,8 @@ def _run_section(run: RunView, summary: Summary) -> list[str]:
     lines += _section("Where N, D and C come from", [*counts, "", "`*` marks what the ladder uses."])
     lines += _section("Recipe", _list([f"{key}: {value}" for key, value in run.recipe]))
     titles = ("series", "points", "steps", "first", "last", "first value", "last value", "unit", "not finite")
-    lines += _section("Series", md_table(titles, series_rows(run), "-rrrrrr-r") if run.series else [])
+    series = md_table(titles, series_rows(run), "-rrrrrr-r") if run.series else []
+    lines += _section("Series", [*series, *(["", md(more)] if (more := more_series(run)) else [])])
     sources = md_table(("source", "format", "sure", "bytes", "read to"), source_rows(run), "--rrr")
     lines += _section("Sources", sources if run.sources else [])
     return lines + _section("Issues", _list(issue_lines(run)))

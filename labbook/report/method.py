@@ -50,10 +50,13 @@ def _ladder(view: LadderView) -> list[Pair]:
 
 
 def all_warnings(view: LadderView) -> list[Warned]:
-    """Warnings of the ladder, of the comparison and of the law in front, each once."""
+    """Warnings of the ladder, of its laws and of a law put in front by hand, each once with its law."""
     found = [*view.warnings]
     found += view.comparison.warnings if view.comparison is not None else ()
-    found += view.preferred.warnings if view.preferred is not None else ()
+    front = view.preferred
+    for warned in front.warnings if front is not None else ():
+        if front is not None and not any(x.code == warned.code and x.text.endswith(warned.text) for x in found):
+            found.append(Warned(warned.code, f"{front.law}: {warned.text}"))
     return list(dict.fromkeys(found))
 
 

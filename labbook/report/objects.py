@@ -123,6 +123,7 @@ def level_object(run: RunView) -> Object:
         "train_se": run.train.se if run.train is not None else None,
         "val": level_value(run.val),
         "val_step": whole(run.val.step) if run.val is not None else None,
+        "val_se": run.val.se if run.val is not None else None,
         "estimator": leading.estimator if leading is not None else None,
         "n": leading.n if leading is not None else None,
     }

@@ -65,13 +65,18 @@ def _score(fit: Fit) -> tuple[bool, float]:
 
 
 def compare(better: Fit, worse: Fit) -> str:
-    """`kaplan fits better than chinchilla: rms 0.61 % against 1.9 %, AICc lower by 35.2, with ...`."""
-    rms = "rms {} % against {} %".format(*_apart(better.rms_log, worse.rms_log))
+    """`kaplan fits better than chinchilla: rms 0.61 % against 1.9 %, AICc lower by 35.2, with ...`.
+
+    A law ahead by its fewer parameters alone is preferred, which is not the same as fitting better.
+    """
+    rms = "{} % against {} %".format(*_apart(better.rms_log, worse.rms_log))
     fewer = _fewer(worse.k - better.k)
     if better.aicc is None or worse.aicc is None:
-        return f"{better.law} against {worse.law}: {rms}, {fewer}; no AICc for both with {better.n} rungs"
-    gap = worse.aicc - better.aicc
-    return f"{better.law} fits better than {worse.law}: {rms}, AICc lower by {significant(gap, 3)}, {fewer}"
+        return f"{better.law} against {worse.law}: rms {rms}, {fewer}; no AICc for both with {better.n} rungs"
+    lower = f"AICc lower by {significant(worse.aicc - better.aicc, 3)}"
+    if better.rms_log > worse.rms_log:
+        return f"{better.law} is preferred to {worse.law}: {lower} {fewer}, though rms is {rms}"
+    return f"{better.law} fits better than {worse.law}: rms {rms}, {lower}, {fewer}"
 
 
 def _apart(a: float, b: float) -> tuple[str, str]:

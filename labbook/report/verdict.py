@@ -79,8 +79,14 @@ def _title(regime: Regime) -> str:
     inside = [chance(p)] if (p := probability(regime)) is not None else []
     inside += ["form-dependent"] if regime.form_dependent else []
     note = f" ({', '.join(inside)})" if inside else ""
-    data_share = f", s_D {bare(regime.data_share)}" if regime.data_share is not None else ""
-    return f"{regime.label}{note}{data_share}"
+    return f"{regime.label}{note}{_data_share(regime)}"
+
+
+def _data_share(regime: Regime) -> str:
+    """`, s_D .73`; nothing where Kaplan's form is not pooled and so has no part in the verdict."""
+    if regime.data_share is None or "kaplan" not in regime.by_form:
+        return ""
+    return f", s_D {bare(regime.data_share)}"
 
 
 def _limited(regime: Regime, unit: str) -> list[str]:

@@ -3,7 +3,7 @@
 import math
 
 from labbook.quantities import format_size
-from labbook.report.figures import DASH, bare, loss_figure
+from labbook.report.figures import DASH, bare, known, loss_figure
 from labbook.scaling.values import Refusal, Regime
 from labbook.summary import Count, Flag, LadderView, Level, RunView, Summary
 
@@ -42,17 +42,27 @@ KIND_WORDS = {
 }
 
 SUPPLY = {
-    "N": "n=124M",
-    "tokens per step": "tokens_per_step=524288",
-    "unique tokens": "unique_tokens=1.6B",
-    "planned steps": "planned_steps=20000",
+    "N": "n=...",
+    "tokens per step": "tokens_per_step=...",
+    "unique tokens": "unique_tokens=...",
+    "planned steps": "planned_steps=...",
 }
-"""What `labbook set RUN ...` takes for each missing figure, with an example value."""
+"""What `labbook set RUN ...` takes for each missing figure. The dots are no value: pasted as they are, they
+are refused, where a made-up figure would be believed."""
+
+ASSUMED = "assumed"
+"""`RunView.unit_source` where nothing says the unit of the loss."""
 
 
 def state_word(state: str) -> str:
     """A state in words: `spike-open` is `spike, not recovered`."""
     return STATE_WORDS.get(state, state)
+
+
+def state_words(state: str) -> str:
+    """The state and what it means, `ok: training`; a word that says it all stands alone."""
+    word = state_word(state)
+    return state if word == state else f"{state}: {word}"
 
 
 def flag_words(flags: tuple[Flag, ...], state: str = "") -> str:
@@ -70,7 +80,15 @@ def flag_sentence(flag: Flag) -> str:
         evidence = f" [{bare(flag.value, 3)} against {bare(flag.threshold, 3)}]"
     window = f", window {flag.window} points" if flag.window is not None else ""
     cleared = f"; cleared at step {flag.cleared_step:.0f}" if flag.cleared_step is not None else ""
-    return f"{flag.id} ({flag.severity}){since}: {flag.text}{evidence}{window}{cleared}"
+    head = flag_head(flag, flag.severity, since)
+    return f"{head}{evidence}{window}{cleared}"
+
+
+def flag_head(flag: Flag, severity: str, since: str = "") -> str:
+    """`spike (warn) from step 812: 3 of 5 points ...`; a text that repeats the id says it once."""
+    text = flag.text.strip()
+    text = "" if text == flag.id else text.removeprefix(f"{flag.id}:").strip()
+    return f"{flag.id} ({severity}){since}" + (f": {text}" if text else "")
 
 
 def regime_word(regime: Regime | Refusal) -> str:
@@ -98,13 +116,31 @@ def kind_word(kind: str) -> str:
     return KIND_WORDS.get(kind, kind.replace("_", " "))
 
 
-def level_words(level: Level | None, unit: str) -> str:
-    """`1.2345 nats/byte (val, min_val at step 1500)`."""
+def level_words(level: Level | None, unit: str, error: str = "") -> str:
+    """`1.2345 +- .0012 nats/byte (val, min_val at step 1500)`.
+
+    error: what the `+-` is, said after it.
+    """
     if level is None:
         return "not known"
-    se = f" +- {bare(level.se)}" if level.se is not None and math.isfinite(level.se) else ""
+    se = f" +- {bare(level.se)}{error and ' ' + error}" if known(level.se) and level.se is not None else ""
     at = f" at step {level.step:.0f}" if level.step is not None and math.isfinite(level.step) else ""
     return f"{loss_figure(level.value)}{se} {unit} ({level.series}, {level.estimator}{at})"
+
+
+def error_words(level: Level) -> tuple[str, str]:
+    """What the error of a level is, in full and in a word: one reading has no error of a mean."""
+    return ("noise of one reading", "noise") if level.n == 1 else ("standard error", "s.e.")
+
+
+def unit_words(run: RunView) -> str:
+    """The unit of the run's losses, with a note where nothing says it: `nats/token (unit assumed)`."""
+    return f"{run.loss_unit} (unit assumed)" if is_assumed(run) else run.loss_unit
+
+
+def is_assumed(run: RunView) -> bool:
+    """True where the unit of the loss is a guess; `other` claims nothing."""
+    return run.unit_source == ASSUMED and run.loss_unit != "other"
 
 
 def shown_tokens(run: RunView, ladder: LadderView | None) -> Count | None:

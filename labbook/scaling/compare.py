@@ -22,7 +22,7 @@ from labbook.scaling.newton import minimise
 from labbook.scaling.objective import Problems
 from labbook.scaling.points import Points, digest, distinct, read_points
 from labbook.scaling.remedy import SAME
-from labbook.scaling.repeats import PureError, lack_of_fit, pure_error
+from labbook.scaling.repeats import RUNS_NEEDED, PureError, lack_of_fit, pure_error
 from labbook.scaling.solve import HUBER, LEAST_SQUARES, START_TOLERANCE
 from labbook.scaling.values import Comparison, Fit, FitStatus, Refusal, Warned
 
@@ -49,21 +49,22 @@ def compare(N: ArrayLike, D: ArrayLike, L: ArrayLike, *, repeats: Sequence[Seque
     error = pure_error(np.asarray(L, float), repeats)
     fits, refused = _fit_all(points)
     pool = _admit(points, fits, error.sd)
+    preferred = _preferred(fits, pool.admitted)
     holdout = _hold_out(points, fits)
     return Comparison(
         fits=fits,
         refused=refused,
         admitted=pool.admitted,
         left_out_of_pool=pool.left_out,
-        preferred=_preferred(fits, pool.admitted),
+        preferred=preferred,
         preferred_by_holdout=min(
             (n for n in pool.admitted if n in holdout), key=lambda n: holdout[n], default=None
         ),
         holdout=holdout,
         seed_sd=error.sd,
-        seed_sd_source=error.source,
+        seed_sd_source=_source_of(error),
         gate=regime_gate(points.N, points.D),
-        warnings=_warnings(points, fits, error),
+        warnings=_warnings(points, fits, preferred, error),
         digest=digest(points.N, points.D, points.L),
     )
 
@@ -138,10 +139,32 @@ def _errors(full: Handle, inside: Points, outside: Points) -> FloatArray:
     return np.log(outside.L) - forecast
 
 
-def _warnings(points: Points, fits: dict[str, Fit], error: PureError) -> tuple[Warned, ...]:
-    found = [lack_of_fit(fit, error) for fit in fits.values() if law_by_name(fit.law).pooled]
+def _source_of(error: PureError) -> str:
+    """Where the scatter of the seeds comes from."""
+    return error.source if error.is_known else f"{error.source}, fewer than {RUNS_NEEDED} runs in repeats"
+
+
+def _warnings(
+    points: Points, fits: dict[str, Fit], preferred: str | None, error: PureError
+) -> tuple[Warned, ...]:
+    """What the laws have to say of this ladder, each sentence after the names of its laws.
+
+    A law that is never pooled beside others is silent unless it stands in front: its parameters have the
+    names of theirs, and what is true of one `E` would be read as true of the other.
+    """
+    heard = [fit for fit in fits.values() if law_by_name(fit.law).pooled or fit.law == preferred]
+    found = [lack_of_fit(fit, error) for fit in heard]
     found.append(_objective_sensitive(points, fits.get("chinchilla")))
-    return tuple(warning for warning in found if warning is not None)
+    return (*(warning for warning in found if warning is not None), *_by_laws(heard))
+
+
+def _by_laws(fits: Sequence[Fit]) -> list[Warned]:
+    """Warnings of the fits, one each with all the laws it is true of: `kaplan, general: Three sizes ...`."""
+    laws: dict[Warned, list[str]] = {}
+    for fit in fits:
+        for warning in fit.warnings:
+            laws.setdefault(warning, []).append(fit.law)
+    return [Warned(warning.code, f"{', '.join(names)}: {warning.text}") for warning, names in laws.items()]
 
 
 def _objective_sensitive(points: Points, fit: Fit | None) -> Warned | None:
@@ -154,4 +177,5 @@ def _objective_sensitive(points: Points, fit: Fit | None) -> Warned | None:
     a = [each.derived[EXPONENT_OF_COMPUTE] for each in (fit, other)]
     if abs(a[0] - a[1]) <= OBJECTIVE_SHIFT:
         return None
-    return Warned("objective-sensitive", f"The answer depends on the objective: a = {a[0]:.3f} or {a[1]:.3f}.")
+    text = f"{fit.law}: The answer depends on the objective: a = {a[0]:.3f} or {a[1]:.3f}."
+    return Warned("objective-sensitive", text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,7 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.command import CommandPalette, Provider
 from textual.reactive import reactive
 
-from labbook.text import clean
+from labbook.text import clean, speaks_unicode
 from labbook.tui import messages
 from labbook.tui.keys import keys_of
 from labbook.tui.loader import Loader
@@ -23,8 +24,7 @@ from labbook.tui.screens.ladder import LadderScreen
 from labbook.tui.screens.run import RunScreen
 from labbook.tui.screens.triage import TriageScreen
 from labbook.tui.screens.view import View
-from labbook.tui.shown import SORTS, Shown, visible
-from labbook.tui.terminal import speaks_unicode
+from labbook.tui.shown import SORTS, Shown, in_view, visible
 from labbook.tui.walk import Walk
 
 NOTICE_S = 8.0
@@ -45,6 +45,7 @@ class LabbookApp(App[int], inherit_bindings=False):
         Binding("r", "read", "read now", show=False),
         Binding("p", "pause", "pause or follow", show=False),
         Binding("question_mark,f1", "help", "help"),
+        Binding("ctrl+z", "suspend_process", "suspend", show=False),
         Binding("q", "quit", "quit"),
         Binding("ctrl+c", "quit", "quit", show=False, priority=True),
     ]
@@ -65,7 +66,7 @@ class LabbookApp(App[int], inherit_bindings=False):
         self._walk = walk
         self._clock = clock
         self._loader = Loader(walk, self.post_message, poll_s)
-        self._ascii = not speaks_unicode() if ascii is None else ascii
+        self._ascii = not speaks_unicode(sys.stderr.encoding) if ascii is None else ascii
         self._history: list[str] = []
         self._at = SCREENS[0].name
         self._preset = scope
@@ -173,7 +174,8 @@ class LabbookApp(App[int], inherit_bindings=False):
 
     def on_export(self, message: messages.Export) -> None:
         """Write the report in a worker."""
-        summary, target = self.shown.summary, message.target
+        target = message.target
+        summary = self.shown.summary if target else in_view(self.shown)
         if summary is None:
             return
 

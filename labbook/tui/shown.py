@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from labbook.filter import parse_filter
 from labbook.scaling.values import Refusal
@@ -60,6 +60,15 @@ def visible(summary: Summary | None, words: str, sort: str) -> tuple[RunView, ..
     runs = parse_filter(words).select(summary.runs)
     by = _ORDERS.get(sort)
     return runs if by is None else tuple(sorted(runs, key=by))
+
+
+def in_view(shown: Shown) -> Summary | None:
+    """The summary cut down to the runs that pass the filter, and their ladders."""
+    if shown.summary is None:
+        return None
+    runs = visible(shown.summary, shown.words, shown.sort)
+    keys = {run.ladder for run in runs}
+    return replace(shown.summary, runs=runs, ladders=tuple(x for x in shown.summary.ladders if x.key in keys))
 
 
 def _last(value: float | None) -> tuple[bool, float]:

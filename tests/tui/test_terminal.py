@@ -119,7 +119,7 @@ def test_strip_is_as_wide_as_asked_and_ascii_where_asked() -> None:
 )
 def test_the_locale_decides_the_characters(locale: dict[str, str], unicode: bool) -> None:
     """Asked in a fresh interpreter, as the locale is read once."""
-    code = "import sys; from labbook.tui.terminal import speaks_unicode; print(speaks_unicode())"
+    code = "import sys; from labbook.text import speaks_unicode; print(speaks_unicode(sys.stderr.encoding))"
     env = {"PATH": "/usr/bin:/bin", **locale}
     if locale.get("LC_ALL", "").endswith("8859-1"):
         env["PYTHONIOENCODING"] = "iso8859-1"  # the machine may lack the locale itself
