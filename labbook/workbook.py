@@ -80,6 +80,7 @@ class Workbook:
         self._clock_at = 0.0
         self._snapshot_at = 0.0
         self._snapshot_read = False
+        self._kept: frozenset[str] = frozenset()
 
     def __enter__(self) -> Workbook:
         return self
@@ -276,19 +277,23 @@ class Workbook:
             return None
         self._measured = dict(kept.measured)
         self._analyses = dict(kept.analyses)
+        self._kept = self._content()
         return kept
 
     def _keep(self, summary: Summary) -> None:
-        """Store the board for the next start; not more often than its size deserves."""
+        """Store the board for the next start where anything in it was computed anew, now and then."""
         from labbook.snapshot import encode
 
-        now = time.monotonic()
-        if now < self._snapshot_at:
+        now, content = time.monotonic(), self._content()
+        if content == self._kept or now < self._snapshot_at:
             return
         text = encode(Snapshot(summary, self._measured, self._analyses))
-        if self.notebook.cache_get(BOARD, "last") != text:
-            self.notebook.cache_put(BOARD, "last", text, self.clock())
-        self._snapshot_at = now + SNAPSHOT_EVERY_S
+        self.notebook.cache_put(BOARD, "last", text, self.clock())
+        self._kept, self._snapshot_at = content, now + SNAPSHOT_EVERY_S
+
+    def _content(self) -> frozenset[str]:
+        """What the board was computed from: the digests of its runs and ladders."""
+        return frozenset(m.digest for m in self._measured.values()) | frozenset(self._analyses)
 
     # one run
 

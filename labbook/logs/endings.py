@@ -27,10 +27,13 @@ _DIED = re.compile(
 )
 """What a shell or the interpreter prints of a process that died: alone, or before the command of a script."""
 _SCHEDULER: tuple[tuple[re.Pattern[str], End, int], ...] = (
-    (re.compile(r"slurmstepd: error: \*\*\* (?:JOB|STEP) \S+ ON \S+ CANCELLED"), "cancelled", _CAUSE),
+    (re.compile(r"(?:slurmstepd: )?error: \*\*\* (?:JOB|STEP) \S+ ON \S+ CANCELLED"), "cancelled", _CAUSE),
     (re.compile(r"=>> PBS: job killed: walltime "), "cancelled", _CAUSE),
     (
-        re.compile(r"slurmstepd: error: .*(?:oom[_-]kill|OUT_OF_MEMORY|OOM Killed|exceeded .*memory limit)"),
+        re.compile(
+            r"slurmstepd: error: .*(?:oom[_-]kill|OUT_OF_MEMORY|OOM Killed|exceeded .*memory limit)"
+            r"|error: Detected \d+ oom[_-]kill event"
+        ),
         "failed",
         _CAUSE,
     ),
@@ -44,7 +47,7 @@ _SCHEDULER: tuple[tuple[re.Pattern[str], End, int], ...] = (
         _CONSEQUENCE,
     ),
 )
-_SCHEDULERS = ("slurmstepd: ", "srun: ", "PBS: ")
+_SCHEDULERS = ("slurmstepd: ", "srun: ", "PBS: ", "error: *** ", "error: Detected ")
 
 
 def ending(line: str) -> tuple[End, int, str] | None:

@@ -45,9 +45,9 @@ class TrainerState:
         data = path.read_bytes()
         try:
             tree = json.loads(data.decode("utf-8-sig", "replace"))
-        except (ValueError, RecursionError) as error:
-            text = f"not whole JSON: {clean(str(error), 100)}"
-            return Reading([], offset, state, [Issue("cut-tail", text)])  # a checkpoint is being written
+        except (ValueError, RecursionError):  # a checkpoint is being written
+            text = "not whole JSON; read again when it is complete"
+            return Reading([], offset, state, [Issue("cut-tail", text, f"byte {len(data)}")])
         if not isinstance(tree, dict) or not isinstance(tree.get("log_history"), list):
             return Reading([], len(data), {}, [Issue("not-a-log", "no log_history in it")], replaces=True)
         issues: list[Issue] = []

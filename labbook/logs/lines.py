@@ -82,24 +82,28 @@ class Lines:
         final: bool = False,
         bars: bool = False,
         longest: int = LONGEST,
+        heads: bool = True,
     ) -> None:
         self.path = path
         self.offset = offset
         self.number = int(str(state.get("line", 0)))
         """Line ends passed so far."""
         self.encoding = str(state.get("encoding", ""))
-        self.inside = bool(state.get("inside"))
-        """True in the rest of an endless line, which is skipped up to its end."""
+        inside = state.get("inside")
+        self.inside = int(inside) if isinstance(inside, int) else 0
+        """Bytes passed of an endless line, whose rest is skipped up to its end; 0 outside."""
         self.final = final
         self.bars = bars
         self.longest = longest
-        self.long = 0
-        """Lines longer than `longest`, of which only the head came."""
+        self.heads = heads
+        """False: of a line longer than `longest` not even the head comes."""
+        self.long: list[tuple[int, int]] = []
+        """(line number, bytes) of the lines longer than `longest`, once they have ended."""
 
     def state(self) -> dict[str, object]:
         """What `__init__` needs to go on."""
         kept: dict[str, object] = {"line": self.number, "encoding": self.encoding}
-        return kept | ({"inside": True} if self.inside else {})
+        return kept | ({"inside": self.inside} if self.inside else {})
 
     def __iter__(self) -> Iterator[tuple[int, str]]:
         with self.path.open("rb") as file:
@@ -119,11 +123,13 @@ class Lines:
             if cut:
                 yield from self._split(rest[:cut])
                 rest = rest[cut:]
-            elif len(rest) > ENDLESS:
+            elif len(rest) > max(ENDLESS, self.longest):
                 yield from self._endless(rest)
                 rest = b""
         if rest and self.final:
             yield from self._row(rest, CUT)
+        if self.inside and self.final:
+            self.long.append((self.number + 1, self.inside))
 
     def _last_end(self, block: bytes) -> int:
         """Index just after the last line end in `block`, 0 where there is none."""
@@ -151,29 +157,33 @@ class Lines:
         for row in (text.removeprefix("\ufeff") if self.number == 0 else text).split("\n")[:-1]:
             self.number += 1
             if len(row) > self.longest:
-                self.long += 1
+                self.long.append((self.number, len(row.encode("utf-8", "replace"))))
+                if not self.heads:
+                    continue
                 row = row[: self.longest] + CUT
             yield self.number, row
         self.offset += len(block)
 
-    def _row(self, row: bytes, mark: str) -> Iterator[tuple[int, str]]:
+    def _row(self, row: bytes, mark: str, *, endless: bool = False) -> Iterator[tuple[int, str]]:
         self.offset += len(row)
         raw = row.decode(self.encoding, "replace")
         ended = raw.endswith("\n")
         text = raw.replace("\x00", "").removesuffix("\n").removesuffix("\r")
         if self.number == 0:
             text = text.removeprefix("\ufeff")
-        if len(text) > self.longest:
-            self.long += 1
+        is_long = endless or len(text) > self.longest
+        if is_long:
             text, mark = text[: self.longest], CUT
-        if not self.inside:
+        if not self.inside and (self.heads or not is_long):
             yield self.number + 1, text + mark
-        self.inside = self.inside and not ended
+        if is_long or self.inside:
+            self.inside += len(row)
+            if not endless and (ended or not self.inside):
+                pass
         self.number += ended
 
     def _endless(self, block: bytes) -> Iterator[tuple[int, str]]:
-        yield from self._row(block[: len(block) & ~1], CUT)
-        self.inside = True
+        yield from self._row(block[: len(block) & ~1], CUT, endless=True)
 
 
 def _ends(block: bytes, end: bytes) -> list[int]:

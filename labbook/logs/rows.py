@@ -68,6 +68,11 @@ class Rows:
             "segments": self.segments.state(),
         }
 
+    @property
+    def added(self) -> int:
+        """Points added so far, earlier readings included."""
+        return self.segments.points
+
     def declare(self, axis: str) -> None:
         """Take `axis` for a step counter, whatever the names table says."""
         self.declared.add(axis)
@@ -171,7 +176,7 @@ class Rows:
         if step == 0 and name == "train":
             part.step_origin = 0
         tokens, epoch, wall, place = at
-        segment = self.segments.of(name, step, value, issues)
+        segment = self.segments.of(name, step, issues)
         points.append(step, value, tokens=tokens, epoch=epoch, wall=wall, place=place, segment=segment)
 
     def _step(self, plan: _Plan, row: Mapping[str, object]) -> float:

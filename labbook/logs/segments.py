@@ -18,11 +18,6 @@ class _Top:
 
     segment: int
     step: float
-    value: float
-
-
-def _same(a: float, b: float) -> bool:
-    return a == b or (a != a and b != b)
 
 
 class Segments:
@@ -35,8 +30,8 @@ class Segments:
         self.points = int(known.get("points", 0))
         self.interleaved = bool(known.get("interleaved", False))
         self.seen: dict[str, _Top] = {
-            series: _Top(int(segment), float(step), float(value))
-            for series, (segment, step, value) in known.get("seen", {}).items()
+            series: _Top(int(segment), float(step))
+            for series, (segment, step, *_) in known.get("seen", {}).items()
         }
         """By series, where it stands."""
 
@@ -47,22 +42,23 @@ class Segments:
             "falls": self.falls,
             "points": self.points,
             "interleaved": self.interleaved,
-            "seen": {series: [top.segment, top.step, repr(top.value)] for series, top in self.seen.items()},
+            "seen": {series: [top.segment, top.step] for series, top in self.seen.items()},
         }
 
-    def of(self, series: str, step: float, value: float, issues: list[Issue]) -> int:
-        """Segment of the next point of `series`."""
+    def of(self, series: str, step: float, issues: list[Issue]) -> int:
+        """Segment of the next point of `series`. A step that repeats is no fall: several log calls of one
+        step, or a line printed twice."""
         self.points += 1
         top = self.seen.get(series)
         if top is None or top.segment < self.current:
             if step == step:
-                self.seen[series] = _Top(self.current, step, value)
+                self.seen[series] = _Top(self.current, step)
         elif step > top.step:
-            top.step, top.value = step, value
-        elif step < top.step or (series == "train" and step == top.step and not _same(value, top.value)):
+            top.step = step
+        elif step < top.step:
             self._fall(issues)
             if not self.interleaved:
-                self.seen[series] = _Top(self.current, step, value)
+                self.seen[series] = _Top(self.current, step)
         return self.current
 
     def _fall(self, issues: list[Issue]) -> None:

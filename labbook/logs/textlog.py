@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 
 from labbook.logs.carry import add_figure, load_part, put_config, save_part
+from labbook.logs.endings import Endings
 from labbook.logs.format import Evidence, Sample, Sniffed
 from labbook.logs.lines import Lines, pieces, unlabel
 from labbook.logs.literal import literal
@@ -19,7 +20,6 @@ from labbook.logs.segments import Segments
 from labbook.records import NAN, Figure, Issue, Reading, RunPart
 from labbook.text import clean
 
-_CANCELLED = re.compile(r"slurmstepd: error: \*\*\* (?:JOB|STEP) \S+ ON \S+ CANCELLED")
 _ENOUGH = 8
 """Lines that make a format certain."""
 _AXES = frozenset({"step", "tokens", "epoch", "planned_steps"})
@@ -54,9 +54,8 @@ class TextFormat:
         if final:
             reader.close()
         if lines.long:
-            reader.issues.append(
-                Issue("long-line", "lines above 64 KiB are matched in their head", "", lines.long)
-            )
+            text = "lines above 64 KiB are matched in their head"
+            reader.issues.append(Issue("long-line", text, f"line {lines.long[0][0]}", len(lines.long)))
         return Reading(reader.parts(), lines.offset, lines.state() | reader.state(), reader.issues)
 
 
@@ -69,6 +68,7 @@ class LineReader:
         self.pending = load_part(state.get("pending"), self._new_part(""))
         """What a header said after the last record."""
         self.segments = Segments(state.get("segments"))
+        self.endings = Endings(state.get("endings"))
         self.rank = _whole(state.get("rank"))
         self.runs = _whole(state.get("runs")) or 0
         self.first = _real(state.get("first"))
@@ -96,6 +96,7 @@ class LineReader:
             "part": save_part(self.part),
             "pending": save_part(self.pending),
             "segments": self.segments.state(),
+            "endings": self.endings.state(),
             "rank": self.rank,
             "runs": self.runs,
             "first": self.first,
@@ -123,9 +124,8 @@ class LineReader:
                 self._match(pattern, match, rank, place)
                 return
         self.close()
-        self._header(line, place)
-        if "slurmstepd" in line and _CANCELLED.search(line):
-            self.part.status, self.part.status_line = "cancelled", f"line {place}: {clean(line, 120)}"
+        if not self.endings.see(line.removesuffix(CUT), place, self.part):
+            self._header(line, place)
 
     def _field(self, line: str) -> bool:
         """Take an indented line of the open record."""
@@ -171,9 +171,10 @@ class LineReader:
         step = at.get("step", NAN)
         if metrics:
             self._settle(step)
+            self.endings.take_back(self.part)
         waiting, self.waiting = self.waiting, []
         for series, value, line in [*waiting, *((series, value, place) for series, value in metrics)]:
-            segment = self.segments.of(series, step, value, self.issues)
+            segment = self.segments.of(series, step, self.issues)
             self.part.points(series).append(
                 step,
                 value,
@@ -185,7 +186,6 @@ class LineReader:
         if step == step:
             self.first = step if self.first is None else min(self.first, step)
             self.last = step
-        self.part.status, self.part.status_line = "unknown", ""
 
     def _settle(self, step: float) -> None:
         """Decide whose the pending header is: a fall to the start after it is a new run."""
