@@ -25,7 +25,7 @@ from labbook.scaling.regime import regimes
 from labbook.scaling.values import Comparison, Fit, FitStatus, Refusal, Regime, Warned
 from labbook.summary import Alternative, LadderView, LeftOut, RungView
 
-ENGINE = "2"
+ENGINE = "3"
 """Part of every cached result's key: raised whenever the same points may give other numbers."""
 
 FloatArray = NDArray[np.float64]
@@ -213,9 +213,9 @@ def _with_residual(out: LeftOut, best: Fit) -> LeftOut:
 def _remedy(ladder: Ladder) -> str:
     codes = {s.code for s in ladder.left_out}
     if "no-params" in codes:
-        return "supply N: labbook set RUN n=124M, or a table with --table"
+        return "supply N: labbook set RUN n=..., or labbook set --table FILE"
     if "no-tokens" in codes:
-        return "supply tokens per step or unique tokens: labbook set RUN tokens_per_step=524288"
+        return "supply tokens per step or unique tokens: labbook set RUN tokens_per_step=..."
     return "finish more runs of this recipe"
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from labbook.logs import names
 from labbook.logs.carry import load_part, save_part
+from labbook.logs.endings import Endings
 from labbook.logs.format import Evidence, Sample, Sniffed
-from labbook.logs.lines import Lines
+from labbook.logs.lines import LONGEST_ROW, Lines, unlabel
 from labbook.logs.numbers import CUT, number
 from labbook.logs.rows import Rows
 from labbook.records import Issue, Reading, RunPart
@@ -17,6 +18,8 @@ from labbook.text import clean
 
 _SEPARATORS = (",", "\t", ";")
 _LIGHTNING = frozenset({"epoch", "step"})
+_LOOKED_AT = 50
+"""Rows after the header of which one has to be whole."""
 
 
 def split(line: str, separator: str) -> list[str]:
@@ -43,6 +46,48 @@ def header_of(line: str) -> tuple[str, list[str]] | None:
     return separator, columns
 
 
+def row_of(line: str, header: tuple[str, list[str]]) -> list[str]:
+    """The cells of a row; empty ones after the last column, from a separator at the end, are no cells.
+
+    Raises csv.Error.
+    """
+    separator, columns = header
+    cells = split(line, separator)
+    while len(cells) > len(columns) and not cells[-1]:
+        cells.pop()
+    return cells
+
+
+def uneven(lines: Sequence[str], header: tuple[str, list[str]]) -> str | None:
+    """What is wrong with the first row, where none of the rows after the header can be read; else None.
+
+    lines: the header's own and those after it, of which the last may be half written.
+    """
+    odd: str | None = None
+    for place, line in enumerate(lines[1:-1][:_LOOKED_AT], 2):
+        try:
+            cells = row_of(line, header) if line.strip() else []
+        except csv.Error:
+            continue
+        problem = _problem(cells, header, line) if cells else None
+        if cells and problem is None:
+            return None
+        odd = odd or (f"line {place}: {problem}" if problem else None)
+    return odd
+
+
+def _problem(
+    cells: Sequence[str], header: tuple[str, list[str]], line: str, *, strict: bool = False
+) -> str | None:
+    """Why these cells are no row. strict: an indented line with words in it is none either."""
+    if len(cells) != len(header[1]):
+        return f"{len(cells)} cell{'s' if len(cells) != 1 else ''} where the header has {len(header[1])}"
+    words = [bool(cell) and number(cell) is None for cell in cells]
+    if all(words) or (strict and line[:1].isspace() and any(words)):
+        return "words where the header promises numbers"
+    return None
+
+
 def is_lightning(columns: Sequence[str], path: Path) -> bool:
     """True for the columns of Lightning's CSVLogger: epoch and step among metrics, in `metrics.csv`."""
     return set(columns) >= _LIGHTNING and path.name.endswith("metrics.csv")
@@ -66,57 +111,63 @@ class Csv:
         found = header_of(sample.head_lines[0])
         if found is None or not (_has_axis(found[1]) and _has_loss(found[1])) or names.is_ladder_row(found[1]):
             return None
-        separator, columns = found
-        rows = [line for line in sample.head_lines[1:20] if line.strip()]
-        widths = [len(line.split(separator)) == len(columns) for line in rows]
-        return found if sum(widths) >= 0.9 * len(widths) - 1 else None
+        return found if uneven(sample.head_lines, found) is None else None
 
     def read(self, path: Path, offset: int, state: dict[str, object], *, final: bool = False) -> Reading:
         part = load_part(state.get("part"), self._new_part())
-        rows = Rows(state.get("rows"))
-        lines = Lines(path, offset, state, final=final)
+        rows, endings = Rows(state.get("rows")), Endings(state.get("endings"))
+        lines = Lines(path, offset, state, final=final, longest=LONGEST_ROW, heads=False)
         header = _known_header(state)
         issues: list[Issue] = []
         for place, line in lines:
             if header is None:
                 header = header_of(line) if not line.endswith(CUT) else None
+                issues += _twice(header, place)
                 continue
-            self._row(line, place, header, (part, rows, issues))
-        kept: dict[str, object] = {"part": save_part(part), "rows": rows.state(), "header": header}
+            before = rows.added
+            cells = self._cells(line, place, header, endings, (part, issues))
+            if cells is not None and not rows.add(part, _named(header, cells), place, issues):
+                issues.append(Issue("no-step", "a row without step, tokens or epoch", f"line {place}"))
+            if rows.added > before:
+                endings.take_back(part)
+        issues += lines.unread()
+        kept: dict[str, object] = {
+            "part": save_part(part),
+            "rows": rows.state(),
+            "header": header,
+            "endings": endings.state(),
+        }
         return Reading([part], lines.offset, lines.state() | kept, issues)
 
     def _new_part(self) -> RunPart:
         return RunPart(step_origin=1)
 
-    def _row(
+    def _cells(
         self,
         line: str,
         place: int,
         header: tuple[str, list[str]],
-        into: tuple[RunPart, Rows, list[Issue]],
-    ) -> None:
-        part, rows, issues = into
-        separator, columns = header
-        if not line or not line.strip(" \t" + CUT):
-            return
+        endings: Endings,
+        into: tuple[RunPart, list[Issue]],
+    ) -> list[str] | None:
+        """The cells of a row; None for what is none, which is an issue unless a crash printed it."""
+        part, issues = into
+        text = line.removesuffix(CUT)
+        if not text.strip():
+            return None
+        problem: str | None = None
         try:
-            cells = split(line, separator)
+            cells = row_of(text, header)
         except csv.Error as error:
-            issues.append(Issue("bad-line", f"not a row: {clean(str(error), 80)}", f"line {place}"))
-            return
-        if cells == columns:
-            return  # the header again, after a restart
-        if len(cells) != len(columns):
-            text = f"{len(cells)} cells where the header has {len(columns)}"
-            issues.append(Issue("cut-tail" if line.endswith(CUT) else "bad-line", text, f"line {place}"))
-            return
-        if line.endswith(CUT):
-            cells[-1] = ""  # the last cell may be cut short
-        if separator == ";":
-            cells = [cell.replace(",", ".") if cell.count(",") == 1 else cell for cell in cells]
-        row = {name: cell for name, cell in zip(columns, cells, strict=True) if name}
-        if not rows.add(part, row, place, issues):
-            issues.append(Issue("no-step", "a row without step, tokens or epoch", f"line {place}"))
+            cells, problem = [], f"not a row: {clean(str(error), 80)}"
+        if cells == header[1]:
+            return None  # the header again, after a restart
+        problem = problem or _problem(cells, header, text, strict=endings.inside)
+        if problem is None:
+            return [*cells[:-1], ""] if line.endswith(CUT) else cells  # the last cell may be cut short
+        if not endings.see(unlabel(text)[1], place, part):
+            issues.append(Issue("cut-tail" if line.endswith(CUT) else "bad-line", problem, f"line {place}"))
+        return None
 
 
 class LightningCsv(Csv):
@@ -132,6 +183,26 @@ class LightningCsv(Csv):
 
     def _new_part(self) -> RunPart:
         return RunPart(step_origin=0)
+
+
+def _named(header: tuple[str, list[str]], cells: list[str]) -> dict[str, str]:
+    """The row by column; of columns with the same name the first counts."""
+    separator, columns = header
+    if separator == ";":
+        cells = [cell.replace(",", ".") if cell.count(",") == 1 else cell for cell in cells]
+    row: dict[str, str] = {}
+    for name, cell in zip(columns, cells, strict=True):
+        if name:
+            row.setdefault(name, cell)
+    return row
+
+
+def _twice(header: tuple[str, list[str]] | None, place: int) -> list[Issue]:
+    """An issue for each name that several columns have."""
+    columns = header[1] if header is not None else []
+    names_twice = sorted({name for name in columns if name and columns.count(name) > 1})
+    text = "several columns are called {}: the first one is read"
+    return [Issue("repeated-column", text.format(clean(name, 60)), f"line {place}") for name in names_twice]
 
 
 def _known_header(state: dict[str, object]) -> tuple[str, list[str]] | None:

@@ -12,50 +12,16 @@ from labbook.logs import verdicts
 from labbook.logs.follow import HEAD, change, digest, fingerprint, is_continued
 from labbook.logs.format import Evidence, Format, Sample, take_sample
 from labbook.logs.identity import run_folder
+from labbook.logs.kinds import NO_LOGS, is_listed, is_log_like
 from labbook.logs.lines import Lines, pieces, unlabel
-from labbook.logs.sidecar import CONFIGS, PERSON
+from labbook.logs.person import PERSON, check_person
+from labbook.logs.sidecar import CONFIGS
 from labbook.logs.textlog import TextFormat
 from labbook.records import Issue, SourceState
 from labbook.text import clean
 
 SCANNED = 64 << 20
 """A text whose samples say nothing is scanned whole up to this size."""
-_SOURCES = {
-    ".py",
-    ".pyc",
-    ".pyi",
-    ".md",
-    ".rst",
-    ".ipynb",
-    ".sh",
-    ".c",
-    ".cc",
-    ".cpp",
-    ".cu",
-    ".h",
-    ".hpp",
-    ".js",
-}
-_SETTINGS = {".yaml", ".yml", ".toml", ".ini", ".cfg", ".lock", ".xml", ".html", ".css", ".ts", ".tex", ".bib"}
-_PICTURES = {".png", ".jpg", ".jpeg", ".gif", ".svg", ".pdf", ".mp4", ".webp", ".ttf", ".woff2"}
-_WEIGHTS = {
-    ".pt",
-    ".pth",
-    ".ckpt",
-    ".safetensors",
-    ".bin",
-    ".onnx",
-    ".pkl",
-    ".pickle",
-    ".h5",
-    ".hdf5",
-    ".model",
-}
-_DATA = {".npy", ".npz", ".zip", ".tar", ".whl", ".so", ".o", ".a", ".vocab", ".arrow", ".idx"}
-_NO_LOGS = frozenset(_SOURCES | _SETTINGS | _PICTURES | _WEIGHTS | _DATA)
-"""Endings that are never opened: counted, not listed."""
-_LOG_LIKE = frozenset({".log", ".out", ".err", ".txt", ".csv", ".tsv", ".jsonl", ".ndjson", ".wandb"})
-"""Endings that promise a log: left out with a reason, and scanned whole."""
 _QUIET = frozenset({".git", ".hg", ".svn", "__pycache__", ".mypy_cache", ".ruff_cache", ".ipynb_checkpoints"})
 _FOREIGN = {
     "site-packages": "installed packages",
@@ -99,11 +65,11 @@ class Discovery:
 
     found: list[Found] = field(default_factory=list)
     skipped: list[tuple[str, str]] = field(default_factory=list)
-    """(path, reason) of what looked like a log or could not be looked at."""
+    """(path, reason) of what could have been a log or could not be looked at."""
     plain: int = 0
     """Files of kinds that are never logs."""
     issues: list[Issue] = field(default_factory=list)
-    """Pattern tables of the user that are broken."""
+    """Of the user's own files, once each: pattern tables that are broken, a labbook.toml of a wrong shape."""
     stopped: bool = False
     """True where `should_stop` ended the walk early."""
 
@@ -142,6 +108,8 @@ class _Walk:
         self.folders: set[tuple[int, int]] = set()
         self.files: set[str] = set()
         self.beside: dict[Path, tuple[Path, ...]] = {}
+        self.persons: set[Path] = set()
+        """The labbook.toml files met."""
         self.heads = _heads(known.values())
 
     def over(self, paths: Iterable[Path | str]) -> Discovery:
@@ -157,6 +125,7 @@ class _Walk:
             else:
                 self._skip(str(path), "no such file or folder")
         self.result.found.sort(key=lambda found: found.path)
+        self.result.issues += [issue for path in sorted(self.persons) for issue in check_person(path)]
         return self.result
 
     def _skip(self, path: str, reason: str) -> None:
@@ -209,7 +178,7 @@ class _Walk:
         if str(path) in self.files:
             return
         self.files.add(str(path))
-        if path.suffix.lower() in _NO_LOGS and not named:
+        if path.suffix.lower() in NO_LOGS and not named:
             self.result.plain += 1
             return
         try:
@@ -232,7 +201,7 @@ class _Walk:
             claim = scan(sample, self.formats)
         if claim is not None:
             self._add(path, claim[0].name, claim[1].confidence, claim[1].evidence)
-        elif named or path.suffix.lower() in _LOG_LIKE or verdicts.is_lfs(sample) or sample.binary:
+        elif named or sample.binary or verdicts.is_lfs(sample) or is_listed(path, sample.size):
             self._leave(path, LeftOut(stat.st_size, stat.st_mtime, verdicts.negative(sample)))
         else:
             self._leave(path, LeftOut(stat.st_size, stat.st_mtime, ""))
@@ -270,6 +239,7 @@ class _Walk:
             if not configs and path.parent.name.startswith("checkpoint-"):
                 configs = self._present(path.parent.parent, CONFIGS)
         persons = [found for above in path.parents for found in self._present(above, (PERSON,))]
+        self.persons.update(persons)
         return (*configs, *persons)
 
     def _present(self, folder: Path, wanted: tuple[str, ...]) -> tuple[Path, ...]:
@@ -312,7 +282,7 @@ def _still_there(state: SourceState) -> bool:
 def _worth_scanning(sample: Sample) -> bool:
     if sample.whole or sample.binary or sample.size > SCANNED:
         return False
-    return sample.path.suffix.lower() in _LOG_LIKE - {".csv", ".tsv"}
+    return is_log_like(sample.path) and sample.path.suffix.lower() not in {".csv", ".tsv"}
 
 
 def scan(sample: Sample, formats: Iterable[Format]) -> tuple[Format, logs.Sniffed] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from labbook.logs.config import Config
-from labbook.logs.sidecar import GIVEN
+from labbook.logs.person import GIVEN
 from labbook.quantities import parse_size
 from labbook.records import Issue, Latest, Said
 from labbook.summary import Count

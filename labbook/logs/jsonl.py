@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from labbook.logs import names
 from labbook.logs.carry import flatten, load_part, put_config, save_part
+from labbook.logs.endings import Endings
 from labbook.logs.format import Evidence, Sample, Sniffed
-from labbook.logs.lines import ENDLESS, Lines
+from labbook.logs.lines import LONGEST_ROW, Lines, unlabel
 from labbook.logs.numbers import CUT, number
 from labbook.logs.rows import Rows
 from labbook.records import Issue, Reading, RunPart
@@ -57,7 +58,7 @@ class Jsonl:
             return None
         if not sample.head_lines or sample.head_lines[0].lstrip()[:1] not in {"{", ""}:
             return None
-        lines = [(place, line) for place, line in sample.lines if line.strip()]
+        lines = list(_rows(sample))
         rows = lines if len(lines) <= 2 * _SAMPLED else [*lines[:_SAMPLED], *lines[-_SAMPLED:]]
         if len(rows) > 1 and parse_line(rows[-1][1]) is None:
             rows.pop()  # half written
@@ -73,26 +74,43 @@ class Jsonl:
     def read(self, path: Path, offset: int, state: dict[str, object], *, final: bool = False) -> Reading:
         part = load_part(state.get("part"), RunPart(step_origin=1))
         rows = Rows(state.get("rows"))
-        lines = Lines(path, offset, state, final=final, longest=ENDLESS)
+        endings = Endings(state.get("endings"))
+        lines = Lines(path, offset, state, final=final, longest=LONGEST_ROW, heads=False)
         issues: list[Issue] = []
         for place, line in lines:
-            self._line(line, place, part, rows, issues)
-        kept = lines.state() | {"part": save_part(part), "rows": rows.state()}
-        return Reading([part], lines.offset, kept, issues)
+            self._line(line, place, (part, rows, issues), endings)
+        issues += lines.unread()
+        kept: dict[str, object] = {"part": save_part(part), "rows": rows.state(), "endings": endings.state()}
+        return Reading([part], lines.offset, lines.state() | kept, issues)
 
-    def _line(self, line: str, place: int, part: RunPart, rows: Rows, issues: list[Issue]) -> None:
-        if not line.strip(" \t" + CUT):
-            return
-        row = parse_line(line.removesuffix(CUT))
-        if row is None:
+    def _line(self, line: str, place: int, into: tuple[RunPart, Rows, list[Issue]], endings: Endings) -> None:
+        part, rows, issues = into
+        text = line.removesuffix(CUT)
+        row = parse_line(text)
+        if row is not None:
+            before = rows.added
+            self._record(row, place, into)
+            if rows.added > before:
+                endings.take_back(part)
+        elif not endings.see(unlabel(text)[1], place, part) and text.strip():
             code = "cut-tail" if line.endswith(CUT) else "bad-line"
-            issues.append(Issue(code, f"not a JSON object: {clean(line, 80)}", f"line {place}"))
-            return
+            issues.append(Issue(code, f"not a JSON object: {clean(text, 80)}", f"line {place}"))
+
+    def _record(self, row: dict[str, object], place: int, into: tuple[RunPart, Rows, list[Issue]]) -> None:
+        part, rows, issues = into
         flat = flat_row(row)
         if not _has_axis(flat) and rows.axis is None and not _has_loss(flat):
             put_config(part, flatten(row.get("config", row)), f"line {place}")
         elif not rows.add(part, flat, place, issues):
             issues.append(Issue("no-step", "a record without step, tokens or epoch", f"line {place}"))
+
+
+def _rows(sample: Sample) -> Iterator[tuple[str, str]]:
+    """(place, line) of the sample without blank lines and without what a crash printed."""
+    endings, nobody = Endings(), RunPart()
+    for place, line in sample.lines:
+        if line.strip() and (line.lstrip()[:1] == "{" or not endings.see(unlabel(line)[1], 0, nobody)):
+            yield place, line
 
 
 def _has_axis(keys: Mapping[str, object]) -> bool:

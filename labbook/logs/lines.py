@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from labbook.logs.numbers import CUT
+from labbook.records import Issue
 from labbook.text import strip_escapes
 
 CHUNK = 1 << 20
@@ -15,6 +16,8 @@ LONGEST = 1 << 16
 """Lines are matched in their first 64 KiB, so that no regular expression stalls."""
 ENDLESS = 1 << 20
 """A tail longer than this without any end is taken as a line."""
+LONGEST_ROW = 16 << 20
+"""Characters of a row that is parsed, not matched: it may carry texts, a histogram or hundreds of metrics."""
 
 _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 _REDRAWN = re.compile("[\r\x08]+")
@@ -105,6 +108,11 @@ class Lines:
         kept: dict[str, object] = {"line": self.number, "encoding": self.encoding}
         return kept | ({"inside": self.inside} if self.inside else {})
 
+    def unread(self) -> list[Issue]:
+        """An issue for each line that was too long, where no head of it came."""
+        text = "a line of {} bytes, too long to be parsed; its record is left out"
+        return [Issue("long-line", text.format(size), f"line {number}") for number, size in self.long]
+
     def __iter__(self) -> Iterator[tuple[int, str]]:
         with self.path.open("rb") as file:
             if not self.encoding:
@@ -176,10 +184,11 @@ class Lines:
             text, mark = text[: self.longest], CUT
         if not self.inside and (self.heads or not is_long):
             yield self.number + 1, text + mark
-        if is_long or self.inside:
+        if endless or (self.inside and not ended):
             self.inside += len(row)
-            if not endless and (ended or not self.inside):
-                pass
+        elif self.inside or is_long:
+            self.long.append((self.number + 1, self.inside + len(row)))
+            self.inside = 0
         self.number += ended
 
     def _endless(self, block: bytes) -> Iterator[tuple[int, str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from labbook.logs import names
-from labbook.logs.csvlog import header_of
+from labbook.logs.csvlog import header_of, uneven
 from labbook.logs.format import Sample
 from labbook.logs.jsonl import flat_row, parse_line
 
@@ -20,6 +20,7 @@ _PACKED = {
     b"PK\x03\x04": "zip archive; unpack it first",
 }
 LADDER = "a table with one row a run; not among the formats read so far"
+JSON = "JSON without log_history: settings, data or a summary, not among the formats read so far"
 UNKNOWN = "no format known; labbook sniff says what was looked at"
 
 
@@ -39,6 +40,8 @@ def negative(sample: Sample) -> str:
         return packed
     if sample.binary:
         return "binary, and none of the formats labbook reads"
+    if sample.path.suffix.lower() == ".json":
+        return JSON
     return _json_lines(sample) or _table(sample) or UNKNOWN
 
 
@@ -62,6 +65,9 @@ def _table(sample: Sample) -> str | None:
         return LADDER
     if not _losses(set(header[1])):
         return _without_loss(set(header[1])) or "a table without a column of a loss"
+    odd = uneven(sample.head_lines, header)
+    if odd is not None:
+        return f"a table with uneven rows, none of which can be read; {odd}"
     return "a table with a loss but no column of steps, tokens or epochs"
 
 

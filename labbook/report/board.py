@@ -7,7 +7,7 @@ import shlex
 from collections import Counter
 
 from labbook.quantities import format_size
-from labbook.report.cells import crop_middle, finish, wrap
+from labbook.report.cells import cell_width, crop_middle, finish, wrap
 from labbook.report.figures import DASH, count, done_share, known, left, loss_figure, plural, significant, when
 from labbook.report.table import Column, table
 from labbook.report.words import (
@@ -28,6 +28,7 @@ _NAMED = 4
 _NAME_CELLS = 24
 _TYPED = 2
 """Runs named in a command; of more the first stands for all."""
+_TYPED_CELLS = 60
 
 _BOARD = (
     Column("state", tinted=True),
@@ -131,7 +132,9 @@ def foot(summary: Summary, width: int) -> list[str]:
         if run.missing:
             lacking.setdefault(run.missing, []).append(run)
     for words, runs in lacking.items():
-        lines += wrap(_missing_line(words, runs, _targets(summary, runs)), width, rest="  ")
+        lines += wrap(
+            _missing_line(words, runs, _targets(summary, runs), _word(summary, runs[0])), width, rest="  "
+        )
     if summary.skipped:
         lines += wrap(f"{plural(len(summary.skipped), 'file')} not read:", width)
         for path, reason in summary.skipped[:_NAMED]:
@@ -147,16 +150,21 @@ def _targets(summary: Summary, runs: list[RunView]) -> str:
     key = keys.pop() if len(keys) == 1 else None
     if len(runs) > 1 and key is not None and sum(r.ladder == key for r in summary.runs) == len(runs):
         return shlex.quote(key)
-    return " ".join(shlex.quote(r.name) for r in (runs if len(runs) <= _TYPED else runs[:1]))
+    return " ".join(_word(summary, r) for r in (runs if len(runs) <= _TYPED else runs[:1]))
 
 
-def _missing_line(words: tuple[str, ...], runs: list[RunView], target: str) -> str:
+def _word(summary: Summary, run: RunView) -> str:
+    """The run's name as a shell takes it; its id where the name is long or means other runs too."""
+    is_plain = cell_width(run.name) <= _TYPED_CELLS and sum(r.name == run.name for r in summary.runs) == 1
+    return shlex.quote(run.name if is_plain else run.run_id)
+
+
+def _missing_line(words: tuple[str, ...], runs: list[RunView], target: str, shown: str) -> str:
     """What these runs lack, and the command that supplies it or shows what was read."""
     names = ", ".join(crop_middle(r.name, _NAME_CELLS) for r in runs[:_NAMED])
     more = f" and {len(runs) - _NAMED} more" if len(runs) > _NAMED else ""
     values = " ".join(SUPPLY[word] for word in words if word in SUPPLY)
     ways = [f"labbook set {target} {values}"] if values else []
-    shown = shlex.quote(runs[0].name)
     ways += [f"labbook show {shown} lists what was read"] if any(w not in SUPPLY for w in words) else []
     return f"{', '.join(words)} missing in {plural(len(runs), 'run')} ({names}{more}): {'; '.join(ways)}"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import math
 import shlex
-from dataclasses import replace
 from datetime import UTC, tzinfo
 
 from labbook.quantities import flops, format_duration, format_size
@@ -130,7 +129,7 @@ def answers(
         ("done when", _done(run, as_of, zone)),
         ("speed", _speed(run)),
         ("loss now", first_fit(_loss(run), width)),
-        ("data", _data(run)),
+        ("data", first_fit(_data(run), width)),
         ("ladder", _on_ladder(run, ladder)),
         ("limits", regime_line(run.regime, run, run.loss_unit, width)),
         ("do", run.advice or "nothing"),
@@ -177,7 +176,7 @@ def _speed(run: RunView) -> str:
 
 
 def _loss(run: RunView) -> list[str]:
-    """The level now, fullest first: what the `+-` is, then a shorter word for it, then neither."""
+    """The level now, fullest first: what the `+-` is, a shorter word for it, none, and no `+-`."""
     level = run.val or run.train or run.loss
     if level is None:
         return ["not known"]
@@ -186,18 +185,20 @@ def _loss(run: RunView) -> list[str]:
     brief = UNITS_SHORT.get(run.loss_unit, run.loss_unit)
     said = [level_words(level, unit, full), level_words(level, unit, short)]
     said += [] if is_assumed(run) else [level_words(level, brief, short)]
-    bare_level = level_words(replace(level, se=None), unit)
-    return [f"{text}{train}" for text in (*said, level_words(level, unit), bare_level)]
+    least = f"{loss_figure(level.value)} {unit} ({level.series}, {level.estimator})"
+    return [f"{text}{train}" for text in (*said, level_words(level, unit), least)]
 
 
-def _data(run: RunView) -> str:
+def _data(run: RunView) -> list[str]:
+    """Tokens, epochs and the gap between the losses; where there is no room its unit goes, then the gap."""
     parts = [f"{count_word(run.tokens_seen)} tokens seen" if run.tokens_seen else "tokens seen not known"]
     parts += [f"{count_word(run.unique_tokens)} unique"] if run.unique_tokens else []
     parts += [f"{significant(run.epochs, 3)} epochs"] if known(run.epochs) else []
-    gap = _gap(run)
-    if gap is not None:
-        parts.append(f"val - train {bare(gap, 3)} {UNITS_SHORT.get(run.loss_unit, run.loss_unit)}")
-    return ", ".join(parts)
+    said, gap = ", ".join(parts), _gap(run)
+    if gap is None:
+        return [said]
+    with_gap = f"{said}, val - train {bare(gap, 3)}"
+    return [f"{with_gap} {UNITS_SHORT.get(run.loss_unit, run.loss_unit)}", with_gap, said]
 
 
 def _gap(run: RunView) -> float | None:

@@ -128,9 +128,13 @@ def level_words(level: Level | None, unit: str, error: str = "") -> str:
     return f"{loss_figure(level.value)}{se} {unit} ({level.series}, {level.estimator}{at})"
 
 
+_READINGS = ("last", "min_val")
+"""Estimators that take one point as it is."""
+
+
 def error_words(level: Level) -> tuple[str, str]:
     """What the error of a level is, in full and in a word: one reading has no error of a mean."""
-    return ("noise of one reading", "noise") if level.n == 1 else ("standard error", "s.e.")
+    return ("noise of one reading", "noise") if level.estimator in _READINGS else ("standard error", "s.e.")
 
 
 def unit_words(run: RunView) -> str:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from labbook.records import Curve
 from labbook.summary import Level
 from labbook.triage.thresholds import thresholds
-from labbook.triage.windows import Trace, trace
+from labbook.triage.windows import Axis, Trace, axis_of, trace_over
 
 FloatArray = NDArray[np.float64]
 Kind = Literal["train", "val"]
@@ -31,12 +31,12 @@ def sd_level(curve: Curve) -> float | None:
 
     It does not estimate the noise between seeds.
     """
-    return _noise(trace(curve).value[-thresholds().level.noise_points :])
+    return _noise(_points(curve).value[-thresholds().level.noise_points :])
 
 
 def last(curve: Curve) -> Level | None:
     """The last finite value; for validation on a fixed set once the learning rate has decayed."""
-    points = trace(curve)
+    points = _points(curve)
     if not len(points):
         return None
     return _level(curve, "last", points, len(points) - 1, float(points.value[-1]), sd_level(curve), 1)
@@ -44,7 +44,7 @@ def last(curve: Curve) -> Level | None:
 
 def min_val(curve: Curve) -> Level | None:
     """The least finite value, for the data-limited reading; the first one where several are equal."""
-    points = trace(curve)
+    points = _points(curve)
     if not len(points):
         return None
     at = int(np.argmin(points.value))
@@ -57,13 +57,13 @@ def mean_last_5pct(curve: Curve, lr: Curve | None = None) -> Level | None:
     On a short run never more than its last fifth, where a hundred points would reach back into the
     steep part. lr: logged rate; its last constant or falling stretch bounds the tail.
     """
-    points = trace(curve)
+    points = _points(curve)
     if not len(points):
         return None
     x, total = thresholds().level, len(points)
     count = min(max(math.ceil(x.tail_share * total), x.tail_least), math.ceil(x.tail_most_share * total))
     count = min(max(count, x.tail_floor), total)
-    within = int((points.step >= _last_stretch(lr)).sum())
+    within = int((points.step >= _last_stretch(lr, axis_of(curve))).sum())
     tail = points.value[-max(1, min(count, within)) :]
     se = float(tail.std(ddof=1) / math.sqrt(len(tail))) if len(tail) > 1 else None
     return _level(curve, "mean_last_5pct", points, total - 1, float(tail.mean()), se, len(tail))
@@ -74,14 +74,14 @@ def line_last_15pct(curve: Curve) -> Level | None:
 
     None where that stretch has fewer than five points.
     """
-    points = trace(curve)
+    points = _points(curve)
     x = thresholds().level
     if not len(points) or points.step[-1] <= 0:
         return None
     now = float(points.step[-1])
     tail = points.step >= max((1 - x.line_share) * now, np.nextafter(0, 1))
     n = int(tail.sum())
-    if n < x.line_least:
+    if n < x.line_least or points.step[tail][0] == now:
         return None
     value, se = _line_at_end(np.log(points.step[tail]), points.value[tail])
     return _level(curve, "line_last_15pct", points, len(points) - 1, value, se, n)
@@ -116,10 +116,16 @@ def final_level(val: Curve | None, train: Curve | None, rule: Rule, lr: Curve | 
     return found if found is not None or train is None else mean_last_5pct(train, lr)
 
 
+def _points(curve: Curve) -> Trace:
+    """The finite values that stand, over the steps, or over tokens or epochs where no point has a step."""
+    return trace_over(curve, axis_of(curve))
+
+
 def _level(
     curve: Curve, estimator: Rule, points: Trace, at: int, value: float, se: float | None, n: int
 ) -> Level:
-    return Level(value, se, curve.series, estimator, float(points.step[at]), n)
+    step = float(points.step[at]) if axis_of(curve) == "step" else None
+    return Level(value, se, curve.series, estimator, step, n)
 
 
 def _noise(y: FloatArray) -> float | None:
@@ -137,12 +143,13 @@ def _line_at_end(x: FloatArray, y: FloatArray) -> tuple[float, float]:
     return float(y.mean()) + slope * float(at[-1]), s * math.sqrt(1 / len(x) + float(at[-1]) ** 2 / spread)
 
 
-def _last_stretch(lr: Curve | None) -> float:
+def _last_stretch(lr: Curve | None, axis: Axis) -> float:
     """Step from which the learning rate is constant to the end, or falls to the end; -inf if unknown.
 
-    A few equal values are a falling rate printed with few digits, many are a constant one.
+    axis: what stands for the step. A few equal values are a falling rate printed with few digits, many are
+    a constant one.
     """
-    points = trace(lr)
+    points = trace_over(lr, axis)
     if len(points) < 2:
         return -math.inf
     change = np.diff(points.value)

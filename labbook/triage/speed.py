@@ -29,7 +29,8 @@ class Speed:
     tokens_per_s: float | None
     """None where the tokens of a step are not known."""
     spread: float
-    """Relative: 1.4826 MAD of the interval rates / median / sqrt(intervals)."""
+    """Relative: 1.4826 MAD of the interval rates / median / sqrt(intervals), or how far the later of them
+    are from the whole."""
     intervals: int
     source: str
     """What it was measured from, in words."""
@@ -46,6 +47,9 @@ class _Gaps:
     tokens: FloatArray
     """NaN where the log has no counter."""
 
+    def __len__(self) -> int:
+        return len(self.step)
+
     def chosen(self, which: NDArray[np.bool_] | slice) -> _Gaps:
         return _Gaps(self.step[which], self.steps[which], self.seconds[which], self.tokens[which])
 
@@ -56,7 +60,8 @@ def measure_speed(
     tokens_per_step: float | None = None,
     step_time: Curve | None = None,
 ) -> Speed | None:
-    """The pace over the last 5 eval intervals, or 200 logged points where there are fewer evals.
+    """The pace over the last 5 eval intervals, or the last fifth of the logged points (20 to 200) where there
+    are fewer evals; where the pace has changed since, over what came after.
 
     Evals and checkpoints are included, the first interval and gaps of restarts are not. Where the log
     has no wall times, `step_time` (series `step_ms` or `step_time_s`) gives it, without evals. None
@@ -64,9 +69,9 @@ def measure_speed(
     """
     curve = train if train is not None and len(train) > 1 else val
     gaps = _gaps(curve) if curve is not None else None
-    if gaps is not None and len(gaps.steps):
+    if gaps is not None and len(gaps):
         return _from_walls(gaps, val, tokens_per_step)
-    return _from_step_times(step_time, tokens_per_step)
+    return _from_step_times(step_time, val, tokens_per_step)
 
 
 def progress_gaps(curve: Curve) -> FloatArray:
@@ -115,36 +120,69 @@ def _gaps(curve: Curve) -> _Gaps:
 
 
 def _from_walls(gaps: _Gaps, val: Curve | None, tokens_per_step: float | None) -> Speed:
-    evals = _eval_steps(val, gaps)
+    total, gaps = len(gaps), gaps.chosen(slice(_change(gaps.seconds / gaps.steps), None))
+    evals = _eval_steps(val, gaps.step)
     if len(evals):
         latest = gaps.chosen((gaps.step > evals[0]) & (gaps.step <= evals[-1]))
         groups = np.searchsorted(evals, latest.step, side="left") - 1
         source = f"wall times of the last {len(evals) - 1} eval intervals"
     else:
-        latest = gaps.chosen(slice(-thresholds().speed.points, None))
-        groups = np.arange(len(latest.steps)) * thresholds().speed.groups // max(1, len(latest.steps))
-        source = f"wall times of the last {len(latest.steps)} logged points"
+        latest = gaps.chosen(slice(-_recent(total), None))
+        groups = _equal_groups(len(latest))
+        source = f"wall times of the last {len(latest)} logged points"
     kept = ~_pauses(latest.seconds)
     latest, groups = latest.chosen(kept), groups[kept]
-    seconds, steps = float(latest.seconds.sum()), float(latest.steps.sum())
+    sec_per_step = float(latest.seconds.sum() / latest.steps.sum())
+    names = np.unique(groups)
+    rates = [latest.seconds[groups == g].sum() / latest.steps[groups == g].sum() for g in names]
     return Speed(
-        sec_per_step=seconds / steps,
-        tokens_per_s=_tokens_rate(latest, seconds / steps, tokens_per_step),
-        spread=_spread(latest, groups),
-        intervals=len(np.unique(groups)),
+        sec_per_step=sec_per_step,
+        tokens_per_s=_tokens_rate(latest, sec_per_step, tokens_per_step),
+        spread=_spread(np.array(rates), sec_per_step),
+        intervals=len(names),
         source=source + ", evals and checkpoints included",
     )
 
 
-def _eval_steps(val: Curve | None, gaps: _Gaps) -> FloatArray:
-    """Steps of the last 6 evals where each interval between them holds a gap; else empty."""
+def _recent(total: int) -> int:
+    """How many of so many logged points are recent."""
+    x = thresholds().speed
+    return int(np.clip(x.points_share * total, x.points_least, x.points_most))
+
+
+def _equal_groups(count: int) -> NDArray[np.intp]:
+    """(count,) number of the group of each point, in order."""
+    return np.arange(count) * thresholds().speed.groups // max(1, count)
+
+
+def _change(pace: FloatArray) -> int:
+    """Index from which the pace is the present one; pace (n,) in seconds a step, in order.
+
+    Blocks of points are compared with the last one, by mean and by median: an eval now and then moves the
+    one, an eval at every other point the other.
+    """
+    x = thresholds().speed
+    count = len(pace) // x.points_least
+    if count < 2:
+        return 0
+    start = len(pace) - count * x.points_least
+    blocks = pace[start:].reshape(count, x.points_least)
+    mean, median = blocks.mean(axis=1), np.median(blocks, axis=1)
+    slower = np.minimum(mean / mean[-1], median / median[-1]) > x.change
+    faster = np.maximum(mean / mean[-1], median / median[-1]) < 1 / x.change
+    off = np.flatnonzero(slower | faster)
+    return start + (int(off[-1]) + 1) * x.points_least if len(off) else 0
+
+
+def _eval_steps(val: Curve | None, step: FloatArray) -> FloatArray:
+    """Steps of the last 6 evals where each interval between them holds one of the logged steps; else empty."""
     need = thresholds().speed.evals + 1
     if val is None or len(val) < need:
         return np.empty(0)
     evals = val.step[stands(val)][-need:]
     if len(evals) < need or not np.isfinite(evals).all():
         return np.empty(0)
-    held = np.histogram(gaps.step, bins=np.nextafter(evals, np.inf))[0] if (np.diff(evals) > 0).all() else [0]
+    held = np.histogram(step, bins=np.nextafter(evals, np.inf))[0] if (np.diff(evals) > 0).all() else [0]
     return evals if np.min(held) > 0 else np.empty(0)
 
 
@@ -170,27 +208,36 @@ def _tokens_rate(gaps: _Gaps, sec_per_step: float, tokens_per_step: float | None
     return None if tokens_per_step is None else tokens_per_step / sec_per_step
 
 
-def _spread(gaps: _Gaps, groups: NDArray[np.intp]) -> float:
-    names = np.unique(groups)
-    rates = np.array([gaps.seconds[groups == g].sum() / gaps.steps[groups == g].sum() for g in names])
+def _spread(rates: FloatArray, pace: float) -> float:
+    """Relative sd of the pace: by the scatter of the rates of its intervals (k,), oldest first, or by what
+    the later ones differ from the whole, where that is more: a pace that moves does not scatter."""
     middle = float(np.median(rates))
-    return MAD_TO_SD * float(np.median(np.abs(rates - middle))) / middle / math.sqrt(len(rates))
+    scatter = MAD_TO_SD * float(np.median(np.abs(rates - middle))) / middle / math.sqrt(len(rates))
+    later = float(rates[-(len(rates) // 2) :].mean()) if len(rates) > 1 else pace
+    return max(scatter, abs(later - pace) / pace)
 
 
-def _from_step_times(step_time: Curve | None, tokens_per_step: float | None) -> Speed | None:
+def _from_step_times(step_time: Curve | None, val: Curve | None, tokens_per_step: float | None) -> Speed | None:
     """The median of the latest logged step times: one that holds an eval must not stand for the steps
     that were not logged."""
     if step_time is None or step_time.series not in _STEP_UNITS:
         return None
     usable = stands(step_time) & np.isfinite(step_time.value) & (step_time.value > 0)
-    times = step_time.value[usable][1:][-thresholds().speed.points :] * _STEP_UNITS[step_time.series]
+    steps = step_time.step[usable][1:]
+    times = step_time.value[usable][1:] * _STEP_UNITS[step_time.series]
     if not len(times):
         return None
+    total, start = len(times), _change(times)
+    evals = _eval_steps(val, steps[start:])
+    since = int(np.searchsorted(steps, evals[0], side="right")) if len(evals) else total - _recent(total)
+    times = times[max(start, since) :]
     middle = float(np.median(times))
+    groups = _equal_groups(len(times))
+    rates = np.array([np.median(times[groups == g]) for g in np.unique(groups)])
     return Speed(
         sec_per_step=middle,
         tokens_per_s=None if tokens_per_step is None else tokens_per_step / middle,
-        spread=MAD_TO_SD * float(np.median(np.abs(times - middle))) / middle / math.sqrt(len(times)),
-        intervals=len(times),
+        spread=_spread(rates, middle),
+        intervals=len(rates),
         source=f"median of the last {len(times)} {step_time.series}; evals and checkpoints not included",
     )

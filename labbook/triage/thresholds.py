@@ -123,8 +123,11 @@ class SpeedLimits:
     """Of throughput and end time."""
 
     evals: int
-    points: int
+    points_share: float
+    points_least: int
+    points_most: int
     groups: int
+    change: float
     least_gaps: int
     z: float
     least_spread: float

@@ -7,6 +7,7 @@ same way and trained by the same learning-rate cycle.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from labbook.triage.thresholds import Windows, thresholds
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
+Axis = Literal["step", "tokens", "epoch"]
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,26 @@ def trace(curve: Curve | None) -> Trace:
         return Trace(empty, empty, empty)
     kept = stands(curve) & np.isfinite(curve.value) & np.isfinite(curve.step)
     return Trace(curve.step[kept], curve.value[kept], curve.wall[kept])
+
+
+def axis_of(curve: Curve) -> Axis:
+    """What the curve runs over: its steps, else tokens, else epochs, whichever any point has."""
+    if np.isfinite(curve.step).any():
+        return "step"
+    return "tokens" if np.isfinite(curve.tokens).any() else "epoch"
+
+
+def trace_over(curve: Curve | None, axis: Axis) -> Trace:
+    """The finite values that stand over `axis`, which takes the place of the step; empty for no curve.
+
+    Where there is no step, a value stands as long as none was written later and further back.
+    """
+    if curve is None or axis == "step":
+        return trace(curve)
+    at = curve.tokens if axis == "tokens" else curve.epoch
+    kept = np.flatnonzero(np.isfinite(curve.value) & np.isfinite(at))
+    kept = kept[at[kept] <= np.minimum.accumulate(at[kept][::-1])[::-1]] if len(kept) else kept
+    return Trace(at[kept], curve.value[kept], curve.wall[kept])
 
 
 def cadence_starts(step: FloatArray) -> list[int]:

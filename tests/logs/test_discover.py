@@ -37,6 +37,13 @@ def reasons(discovery: Discovery) -> dict[str, str]:
         ("a.log", "hello\nworld\n", "no format known"),
         ("a.log", b"\x00\x01\x02\x03" * 99, "binary"),
         ("a.log", b"\x1f\x8b\x08\x00" * 99, "gzip"),
+        ("train.o4711", "hello\n", "no format known"),
+        ("train.o4711", "", "nothing written yet"),
+        ("train.log.1", "", "nothing written yet"),
+        ("nohup", "hello\n", "no format known"),
+        ("a.strange", "hello\n", "no format known"),
+        ("metrics.json", '{"loss": [1.5]}', "JSON without log_history"),
+        ("a.csv", "step,loss\n1,2.5,9\n2,2.0,9\n", "uneven rows, none of which can be read; line 2: 3 cells"),
     ],
 )
 def test_what_is_no_log_is_left_out_with_its_sentence(
@@ -56,6 +63,39 @@ def test_sources_programs_and_settings_are_counted_and_not_listed(tmp_path: Path
     put(tmp_path / "train.log", ITER)
     found = discover([tmp_path])
     assert (len(found.found), found.plain, found.skipped) == (1, 6, [])
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["config.json", "generation_config.json", "tokenizer.json", "vocab.json", "model.safetensors.index.json"]
+    + ["package-lock.json", "args.json", "special_tokens_map.json", "Makefile", ".gitignore", "main.rs"],
+)
+def test_settings_and_what_every_repository_has_are_counted_and_not_listed(tmp_path: Path, name: str) -> None:
+    """By their names, as long as no format claims them."""
+    put(tmp_path / name, '{"a": 1}\n')
+    found = discover([tmp_path])
+    assert (found.plain, found.skipped) == (1, [])
+
+
+def test_the_output_of_a_job_is_scanned_whole(tmp_path: Path) -> None:
+    """`train.o4711` promises a log as `train.out` does."""
+    filler = "some output of a compiler\n" * 20000
+    put(tmp_path / "train.o4711", filler[: len(filler) // 3] + "\n" + ITER + filler[len(filler) // 3 :])
+    assert [found.format for found in discover([tmp_path]).found] == ["nanogpt"]
+
+
+def test_a_labbook_toml_of_a_wrong_shape_is_named_once_for_all_runs(tmp_path: Path) -> None:
+    """Not once for each of the three runs it speaks of; the good entry still counts."""
+    for name in ("d12-a", "d12-b", "d12-c"):
+        put(tmp_path / name / "train.log", ITER)
+    path = put(tmp_path / "labbook.toml", 'n_total = 1\n[run."d12-*"]\nn_total = 124e6\nn = -3\n')
+    found = discover([tmp_path])
+    assert [(issue.code, issue.place) for issue in found.issues] == [("bad-sidecar", str(path))] * 2
+    for source in found.found:
+        result = read_source(source, None)
+        assert result is not None
+        assert result[0].parts[0].config == {"given.n_total": "124000000.0"}
+        assert result[0].issues == []
 
 
 def test_links_and_loops_do_not_bring_a_source_twice(tmp_path: Path) -> None:
@@ -137,12 +177,12 @@ def test_a_known_source_is_not_opened_again(tmp_path: Path) -> None:
 def test_what_was_left_out_is_looked_at_again_when_it_changes(tmp_path: Path) -> None:
     """A walk remembers its verdicts; an empty log that begins to fill is found."""
     path = put(tmp_path / "train.log", "")
-    put(tmp_path / "notes", "nothing\n")
+    put(tmp_path / ".notes", "nothing\n")
     left_out: dict[str, LeftOut] = {}
     first, second = (discover([tmp_path], left_out=left_out) for _ in range(2))
     assert first.skipped == second.skipped == [(str(path), "nothing written yet")]
     assert first.plain == second.plain == 1
-    assert set(left_out) == {str(path), str(tmp_path / "notes")}
+    assert set(left_out) == {str(path), str(tmp_path / ".notes")}
     path.write_text(ITER)
     assert [found.path for found in discover([tmp_path], left_out=left_out).found] == [path]
 

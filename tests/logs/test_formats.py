@@ -12,6 +12,7 @@ import pytest
 from labbook.logs import FORMATS, recognise, take_sample
 from labbook.logs.discover import discover
 from labbook.logs.follow import read_source
+from labbook.logs.lines import LONGEST_ROW
 from labbook.records import Reading, RunPart
 
 Write = Callable[..., bytes]
@@ -72,6 +73,26 @@ def test_a_row_of_another_width_is_counted_and_the_rest_read(tmp_path: Path) -> 
     reading = read(tmp_path / "a.csv", "step,loss\n1,2.5\n2\n3,2.0\n")
     assert values(reading.parts[0], "train") == [(1, 2.5), (3, 2.0)]
     assert [(issue.code, issue.place) for issue in reading.issues] == [("bad-line", "line 3")]
+
+
+def test_ragged_rows_are_counted_and_the_good_ones_read(tmp_path: Path) -> None:
+    """Half of the rows lack a cell; one has a separator at its end, which is no cell."""
+    content = "step,loss,lr\n1,2.5\n2,2.25,0.1\n3,2.0,0.1,\n4,1.5\n5,1.25,0.1,7\n"
+    reading = read(tmp_path / "a.csv", content)
+    assert values(reading.parts[0], "train") == [(2, 2.25), (3, 2.0)]
+    assert [(issue.code, issue.place) for issue in reading.issues] == [
+        ("bad-line", "line 2"),
+        ("bad-line", "line 5"),
+        ("bad-line", "line 6"),
+    ]
+
+
+def test_of_two_columns_with_one_name_the_first_is_read_and_an_issue_says_so(tmp_path: Path) -> None:
+    """Once, for the header."""
+    reading = read(tmp_path / "a.csv", "step,loss,loss\n1,2.5,9\n2,2.25,9\n")
+    assert values(reading.parts[0], "train") == [(1, 2.5), (2, 2.25)]
+    assert [(issue.code, issue.place) for issue in reading.issues] == [("repeated-column", "line 1")]
+    assert "several columns are called loss" in reading.issues[0].text
 
 
 def test_running_means_are_not_the_loss(tmp_path: Path) -> None:
@@ -156,15 +177,39 @@ def test_a_log_that_has_just_begun_is_recognised(tmp_path: Path) -> None:
 
 
 def test_a_row_of_hundreds_of_metrics_is_read(tmp_path: Path) -> None:
-    """Parsing does not stall on long lines as a pattern might; a line of a megabyte and more is given up."""
+    """Parsing does not stall on long lines as a pattern might; nor does a text of megabytes in a record."""
     row = {"step": 1, "loss": 2.5, **{f"probe/layer_{i}/activation_norm": i / 8 for i in range(1900)}}
     long = {"step": 2, "loss": 2.0, "text": "x" * (1 << 21)}
     content = "".join(json.dumps(line) + "\n" for line in (row, long, {"step": 3, "loss": 1.5}))
     assert len(json.dumps(row)) > 1 << 16
     reading = read(tmp_path / "a.jsonl", content)
-    assert values(reading.parts[0], "train") == [(1, 2.5), (3, 1.5)]
+    assert values(reading.parts[0], "train") == [(1, 2.5), (2, 2.0), (3, 1.5)]
     assert values(reading.parts[0], "probe/layer_1899/activation_norm") == [(1, 1899 / 8)]
-    assert len(reading.issues) == 1
+    assert reading.issues == []
+
+
+@pytest.mark.parametrize("extra", [1, 5 << 20], ids=["in one block", "over several"])
+def test_a_line_too_long_to_parse_is_named_with_its_size(tmp_path: Path, extra: int) -> None:
+    """It is neither cut nor broken; the records around it stand."""
+    long = json.dumps({"step": 2, "loss": 2.0, "text": "x" * (LONGEST_ROW + extra)}) + "\n"
+    reading = read(tmp_path / "a.jsonl", '{"step": 1, "loss": 2.5}\n' + long + '{"step": 3, "loss": 1.5}\n')
+    assert values(reading.parts[0], "train") == [(1, 2.5), (3, 1.5)]
+    assert [(issue.code, issue.place) for issue in reading.issues] == [("long-line", "line 2")]
+    assert f"{len(long)} bytes" in reading.issues[0].text or f"{len(long) - 1} bytes" in reading.issues[0].text
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.csv"])
+def test_a_step_that_repeats_is_no_restart_and_no_second_writer(tmp_path: Path, name: str) -> None:
+    """Several log calls of one step: 0, 0, 20, 20 in one segment, also with values that differ."""
+    pairs = [(20 * (i // 2), 4.0 - i / 100) for i in range(60)]
+    if name.endswith("csv"):
+        content = "step,loss\n" + "".join(f"{step},{loss}\n" for step, loss in pairs)
+    else:
+        content = "".join(json.dumps({"step": step, "loss": loss}) + "\n" for step, loss in pairs)
+    reading = read(tmp_path / name, content)
+    assert values(reading.parts[0], "train") == pairs
+    assert set(reading.parts[0].series["train"].segment) == {0}
+    assert reading.issues == []
 
 
 # event files

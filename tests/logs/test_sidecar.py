@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from labbook.logs.patterns import BrokenPattern, parse_table, read_tables
+from labbook.logs.person import check_person, given_of
 from labbook.logs.sidecar import apply_sidecars, read_config
 from labbook.records import Issue, RunPart
 
@@ -33,7 +34,45 @@ def test_a_broken_sidecar_is_an_issue_and_the_log_stands(tmp_path: Path, content
     part, issues = RunPart(config={"n_layer": 2}), list[Issue]()
     apply_sidecars(part, "x", [path, tmp_path / "gone.json"], issues)
     assert part.config == {"n_layer": 2}
-    assert [issue.code for issue in issues] == ["bad-sidecar", "unreadable"]
+    assert [issue.code for issue in issues] == ["bad-sidecar"] * 2  # the log itself is readable
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("n_total = 124e6\n", "n_total is in no table"),
+        ("[runs.a]\nn = 3\n", "[runs] is no table of runs"),
+        ("[run]\nn_total = 124e6\n", "[run] names no run, n_total"),
+        ("run = 3\n", "run is no table"),
+        ('[run."d12-*"]\nn = -3\n', '[run."d12-*"] n=-3: must be above zero'),
+        ('[run."d12-*"]\nn_totl = 3\n', "did you mean n_total?"),
+        ('[run."d12-*"]\ndataset = ["a"]\n', "dataset = ['a']: must be"),
+        ('[run."d12-*"]\nn = true\n', "n = True: must be a number"),
+        ("[run.d12.5]\nn = 3\n", "a name with dots stands in quotes"),
+        ("[run\n", "no TOML"),
+        (b"\xff\xfe[run]", "no TOML"),
+    ],
+)
+def test_a_labbook_toml_of_a_wrong_shape_is_answered_with_the_right_one(
+    tmp_path: Path, content: str | bytes, words: str
+) -> None:
+    """One issue for each thing that cannot be used, and none of it is taken for a run."""
+    path = tmp_path / "labbook.toml"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    (issue,) = check_person(path)
+    assert (issue.code, issue.place) == ("bad-sidecar", str(path))
+    assert words in issue.text
+    assert issue.text.endswith('write [run."d12-*"] n_total = 124e6')
+    assert given_of(path, "d12-a") == {}
+
+
+def test_a_labbook_toml_of_the_right_shape_raises_no_issue(tmp_path: Path) -> None:
+    """Numbers as numbers or as text, words, several tables of one run."""
+    path = tmp_path / "labbook.toml"
+    path.write_text('[run."*"]\nunit = "bits/byte"\nseed = 3\n[run."d12-*"]\nn_total = "124M"\nn = 85e6\n')
+    assert check_person(path) == []
+    assert given_of(path, "d12-a").keys() == {"given.unit", "given.seed", "given.n_total", "given.n"}
+    assert given_of(path, "d24-a").keys() == {"given.unit", "given.seed"}
 
 
 def test_the_logs_own_configuration_wins(tmp_path: Path) -> None:

@@ -94,6 +94,15 @@ def test_missing_figures_are_null() -> None:
     assert {key: found[key] for key in numbers.split()} == dict.fromkeys(numbers.split())
 
 
+def test_a_loss_has_its_error_and_the_source_of_its_unit() -> None:
+    """Both levels have theirs; a unit nobody states is assumed, and null where it was not looked for."""
+    level = show_json(values.run())["level"]
+    assert (level["train_se"], level["val_se"]) == (0.003, 0.0012)
+    assert triage_json(values.summary())[1]["level"]["val_se"] is None, "no validation"
+    runs = (values.run(unit_source="assumed"), values.run())
+    assert [x["loss_unit_source"] for x in runs_json(values.summary(runs=runs))] == ["assumed", None]
+
+
 def walk(value: Any) -> Iterator[Any]:
     """Every leaf of a JSON value."""
     if isinstance(value, dict | list):

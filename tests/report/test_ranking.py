@@ -2,9 +2,10 @@
 
 import re
 
-from labbook.report.method import json_key, method_rows
+from labbook.report.laws import warning_lines
+from labbook.report.method import all_warnings, json_key, method_rows
 from labbook.report.ranking import aicc_difference, compare, sentences
-from labbook.scaling.values import Fit, Refusal
+from labbook.scaling.values import Fit, Refusal, Warned
 from tests.report import values
 
 
@@ -42,8 +43,31 @@ def test_orders_that_differ_are_told() -> None:
 
 def test_errors_are_printed_until_they_differ() -> None:
     """`1.1 % against 1.1 %` would say nothing."""
-    text = compare(values.fit("kaplan", 4, 0.0112, -10.0), values.fit("chinchilla", 5, 0.0111, -9.0))
-    assert "rms 1.12 % against 1.11 %" in text
+    text = compare(values.fit("kaplan", 4, 0.0111, -10.0), values.fit("chinchilla", 5, 0.0112, -9.0))
+    assert "rms 1.11 % against 1.12 %" in text
+
+
+def test_a_law_ahead_by_fewer_parameters_alone_is_not_said_to_fit_better() -> None:
+    """Larger rms, lower AICc: it is preferred, and both figures say why."""
+    floor, general = values.fit("kaplan-floor", 5, 0.0113, -234.9), values.fit("general", 6, 0.0109, -233.3)
+    assert compare(floor, general) == (
+        "kaplan-floor is preferred to general: AICc lower by 1.6 with one parameter fewer, "
+        "though rms is 1.13 % against 1.09 %"
+    )
+
+
+def test_warnings_come_from_the_comparison_and_the_law_in_front() -> None:
+    """A fit that is not in front says nothing by itself; one put there by hand speaks under its name."""
+    silent = values.fit("compute", 3, 0.05, -20.0, warnings=(Warned("at-bound:E", "E ran to 0."),))
+    fits = {"kaplan": values.fit("kaplan", 4, 0.0061, -115.3), "compute": silent}
+    found = [w.text for w in all_warnings(values.ladder(comparison=values.comparison(fits=fits)))]
+    assert not any("E ran to 0" in text for text in found)
+    in_front = values.ladder(comparison=values.comparison(fits=fits, preferred="compute"))
+    assert "at-bound:E: compute: E ran to 0." in warning_lines(in_front)
+    said = values.comparison(
+        fits=fits, preferred="compute", warnings=(Warned("at-bound:E", "compute: E ran to 0."),)
+    )
+    assert sum("E ran to 0" in x for x in warning_lines(values.ladder(comparison=said))) == 1
 
 
 def test_without_aicc_only_the_error_is_compared() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labbook.report.cells import cell_width, crop, crop_middle, pad, to_ascii, wrap
+from labbook.report.cells import cell_width, crop, crop_apart, crop_middle, pad, to_ascii, wrap
 from labbook.report.figures import (
     ago,
     bare,
@@ -55,6 +55,26 @@ def test_both_ends_of_a_name_stay() -> None:
 
 COLUMNS = (Column("run", least=4), Column("N", right=True, priority=2), Column("regime", priority=1, least=5))
 ROWS = [["d128-D1.6M", "393K", "data-limited"], ["漢字漢字", "1M", ""]]
+
+
+def test_names_alike_at_both_ends_are_cropped_where_they_part() -> None:
+    """Series of a wide model: the layer stands in the middle, where cropping would have cut."""
+    names = [
+        f"gradients/model.layers.{i}.attn.{q}_proj.weight.norm_over_ranks" for i in range(9) for q in "qkv"
+    ]
+    shown = crop_apart(names, 31)
+    assert len(set(shown)) == len(names)
+    assert max(map(cell_width, shown)) <= 31
+    assert all(x.startswith("gradients/") for x in shown)
+    assert crop_apart(["train", *names], 31)[0] == "train"
+
+
+@given(st.lists(words, max_size=8), st.integers(0, 40))
+def test_names_cropped_apart_fit_whatever_they_are(names: list[str], width: int) -> None:
+    """No wider than asked, one for each, the same for the same."""
+    shown = crop_apart(names, width)
+    assert [cell_width(x) <= width for x in shown] == [True] * len(names)
+    assert len({*zip(names, shown, strict=True)}) == len(set(names))
 
 
 def test_columns_go_by_priority() -> None:

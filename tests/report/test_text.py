@@ -8,13 +8,16 @@ from dataclasses import replace
 
 import pytest
 
+from labbook.errors import UsageError
+from labbook.logs.given import check_given
 from labbook.report.board import board, runs_table
 from labbook.report.card import answers, card
 from labbook.report.cells import cell_width
 from labbook.report.json import dumps, fit_json, runs_json, show_json, triage_json
 from labbook.report.ladder import ladder_text, ladders_table, laws_text
+from labbook.report.words import SUPPLY
 from labbook.scaling.values import Refusal
-from labbook.summary import Summary
+from labbook.summary import Flag, Level, RunView, Summary
 from tests.report import values
 from tests.report.golden import check_golden
 
@@ -130,10 +133,123 @@ def test_narrow_board_keeps_state_run_and_loss() -> None:
 
 
 def test_board_says_how_to_supply_what_is_missing() -> None:
-    """One command that can be pasted, with the run's name quoted for a shell."""
+    """A command with the run's name quoted for a shell, and dots where only a person knows the figure."""
     runs = (values.bare_run("my run's", missing=("N", "planned steps")),)
     foot = " ".join(board(values.summary(runs=runs), 160).split())
-    assert """labbook set 'my run'"'"'s' n=124M planned_steps=20000""" in foot
+    assert """labbook set 'my run'"'"'s' n=... planned_steps=...""" in foot
+    with pytest.raises(UsageError):
+        check_given("n", "...")
+
+
+@pytest.mark.parametrize("word", SUPPLY.values())
+def test_a_suggested_value_that_is_pasted_is_refused(word: str) -> None:
+    """Nothing labbook suggests can end up in the notebook as if it were known."""
+    key, _, value = word.partition("=")
+    with pytest.raises(UsageError):
+        check_given(key, value)
+
+
+def test_the_command_names_the_ladder_only_where_no_other_run_is_in_it() -> None:
+    """Setting a whole ladder would overwrite what its other runs already know."""
+    lacking = [values.run(f"r{i}", missing=("unique tokens",)) for i in range(3)]
+    whole = board(values.summary(runs=tuple(lacking)), 200)
+    assert "labbook set L1 unique_tokens=..." in whole
+    mixed = board(values.summary(runs=(*lacking, values.run("full"))), 200)
+    assert "labbook set r0 unique_tokens=..." in mixed
+    two = board(values.summary(runs=(*lacking[:2], values.run("full"))), 200)
+    assert "labbook set r0 r1 unique_tokens=..." in two
+    twins = (values.run("r", run_id="id-1", missing=("N",)), values.run("r", run_id="id-2"))
+    assert "labbook set id-1 n=..." in board(values.summary(runs=twins), 200)
+
+
+def test_the_gap_between_the_losses_is_of_one_step() -> None:
+    """A validation minimum of step 1500 of 10000 less the training loss at the end is no gap."""
+    assert "val - train .133" in said(values.run(train=at(1520.0)))["data"]
+    for train in (at(10_000.0), at(1532.0), at(None)):
+        assert "val - train" not in said(values.run(train=train))["data"]
+
+
+def said(run: RunView, width: int = 110) -> dict[str, str]:
+    """Answers by their heading."""
+    return dict(answers(run, values.ladder(), width, values.NOW))
+
+
+def at(step: float | None) -> Level:
+    """A training loss of that step."""
+    return Level(1.1012, 0.003, "train", "mean_last_5pct", step, 100)
+
+
+def test_the_card_says_what_the_error_of_a_loss_is() -> None:
+    """One reading has noise, a mean a standard error; narrow cards shorten it, the board has none."""
+    wide = said(values.run())["loss now"]
+    assert wide == "1.2345 +- .0012 noise of one reading nats/byte (val, min_val at step 1500); train 1.1012"
+    assert said(values.run(), 72)["loss now"].startswith("1.2345 +- .0012 noise nats/B (val")
+    assert "+- .003 standard error" in said(values.run(val=None))["loss now"]
+    assert "noise" not in board(values.summary(), 160)
+
+
+def test_a_state_that_says_it_all_is_said_once() -> None:
+    """Neither `failed: failed` nor `failed failed`; the log's own line is kept."""
+    for state in ("failed", "cancelled", "diverged"):
+        run = values.run(state=state, frac=0.5, flags=(Flag(state, "crit", f"{state}: exit code 1"),))
+        text = card(run, None, 100)
+        assert text.count(f"{state} (crit): exit code 1") == 2, "the answer and the list of flags"
+        assert f"alive     {state}, step" in text
+        assert not re.search(rf"{state}\W+{state}", text)
+        assert board(values.summary(runs=(run,)), 120).split("\n\n")[1].count(state) == 1
+    assert said(values.run(flags=(Flag("failed", "crit", "failed"),)))["broken"] == "failed (crit)"
+
+
+def test_a_finished_run_says_how_many_steps_were_logged() -> None:
+    """1561 of 1562 is neither 100 % nor unfinished."""
+    run = values.run(step=1561.0, frac=1561 / 1562)
+    assert said(run)["alive"].startswith("done: finished, 1561 of 1562 steps logged, last progress")
+    assert "99%" in board(values.summary(runs=(run,)), 100)
+    assert "(100%)" in said(values.run())["alive"]
+
+
+def test_parameters_of_an_unknown_kind_are_a_sentence() -> None:
+    """Not `of unknown kind parameters`."""
+    assert "- N: parameters of an unknown kind\n" in ladder_text(values.ladder(n_kind="n_other"), 100)
+
+
+def test_a_run_of_many_series_lists_the_known_ones_and_some_others() -> None:
+    """Eighty series: losses first, sixteen more that can be told apart, and how many are left."""
+    names = [
+        f"gradients/model.layers.{i}.attn.{q}_proj.weight.norm_over_ranks" for i in range(19) for q in "qkvo"
+    ]
+    row = values.run().series[0]
+    series = tuple(
+        replace(row, name=n) for n in (*names[:70], "train", "val:c4", "lr", "perf/step_ms", *names[70:])
+    )
+    run = values.run("my run", series=series)
+    text = card(run, None, 78).split("Series\n")[1].split("\n\n")[0].splitlines()
+    assert [x.split()[0] for x in text[1:5]] == ["train", "val:c4", "lr", "perf/step_ms"]
+    assert len({x.split()[0] for x in text[5:-1]}) == 16
+    assert text[-1] == "and 60 more series (labbook show 'my run' --json)"
+    assert "more series" not in card(values.run(), None, 78)
+    assert len(show_json(run)["series"]) == 80
+
+
+def test_residuals_say_what_they_are_relative_to() -> None:
+    """A variant is off its ladder's law by one figure and off the best learning rate by another."""
+    text = ladder_text(values.ladder(), 78)
+    assert "resid % of the law kaplan" in text
+    assert re.search(r"loss +resid % of the law +code", text)
+    assert "+0.42 % against kaplan" in said(values.run())["ladder"]
+
+
+def test_an_assumed_unit_is_said_to_be_assumed() -> None:
+    """On the card, and in the board's header for all runs or some; a unit the log states has no note."""
+    guess = values.run("a", unit_source="assumed", loss_unit="nats/token")
+    stated = values.run("b", unit_source="given", loss_unit="nats/token")
+    for width in (68, 110):
+        assert "nats/token (unit assumed)" in said(guess, width)["loss now"]
+    assert "train 1.1012" in said(guess, 68)["loss now"]
+    assert "loss in nats/token (assumed);" in board(values.summary(runs=(guess,)), 120)
+    assert "loss in nats/token (assumed in 1 run);" in board(values.summary(runs=(guess, stated)), 120)
+    assert "assumed" not in board(values.summary(runs=(stated,)), 120) + card(stated, None, 120)
+    assert "assumed" not in said(values.run(unit_source="assumed", loss_unit="other"))["loss now"]
 
 
 def test_board_names_units_where_runs_differ() -> None:

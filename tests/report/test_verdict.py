@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labbook.report.cells import cell_width
+from labbook.report.objects import regime_object
 from labbook.report.verdict import probability, regime_line
 from labbook.scaling.values import Gains, Refusal, Regime
 from labbook.summary import Level
@@ -60,6 +61,14 @@ def test_form_dependence_is_said() -> None:
     """Where one form alone gives another label the line says so."""
     line = regime_line(values.regime(form_dependent=True), None, "nats/token")
     assert line.startswith("data-limited (93%, form-dependent), s_D .73: ")
+
+
+def test_data_share_is_shown_only_where_kaplans_form_is_pooled() -> None:
+    """A share of a law without a vote says nothing of the verdict beside it."""
+    without = values.regime(by_form={"chinchilla": values.gains()})
+    assert regime_line(without, None, "nats/token").startswith("data-limited (93%): 2x tokens")
+    assert ", s_D .73" in regime_line(values.regime(), None, "nats/token")
+    assert regime_object(without)["data_share"] == 0.73
 
 
 def test_probabilities_are_never_rounded_to_certainty() -> None:

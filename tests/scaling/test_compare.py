@@ -73,7 +73,8 @@ def test_seed_scatter_comes_from_repeats_when_four_runs_stand_in_them() -> None:
     N, D, L = regime_ladder("kaplan", PUBLISHED)
     N, D, L = (np.append(values, values[:2]) for values in (N, D, L))
     L[-2:] *= np.exp([0.004, -0.002])
-    assert compare(N, D, L, repeats=[[0, 15]]).seed_sd == 0.0005
+    few = compare(N, D, L, repeats=[[0, 15]])
+    assert (few.seed_sd, few.seed_sd_source) == (0.0005, "default, fewer than 4 runs in repeats")
     pool = compare(N, D, L, repeats=[[0, 15], [1, 16]])
     assert pool.seed_sd == pytest.approx(np.sqrt((0.004**2 / 2 + 0.002**2 / 2) / 2))
     assert pool.seed_sd_source == "4 runs in 2 repeats"
@@ -106,7 +107,7 @@ def test_an_answer_that_hangs_on_the_objective_is_said() -> None:
     L = L.copy()
     L[[3, 8]] *= 1.2
     warning = next(w for w in compare(N, D, L).warnings if w.code == "objective-sensitive")
-    assert warning.text.startswith("The answer depends on the objective: a = ")
+    assert warning.text.startswith("chinchilla: The answer depends on the objective: a = ")
     assert "objective-sensitive" not in [w.code for w in compare(*chinchilla(20, 0.001)).warnings]
 
 
@@ -120,6 +121,35 @@ def test_constant_tokens_per_parameter_leaves_compute_alone() -> None:
     assert pool.gate.text == "one D per N (corr 1.00)"
     assert "would separate N and D" in pool.gate.remedy
     assert {fit.status for name, fit in pool.fits.items() if name != "compute"} == {FitStatus.UNIDENTIFIED}
+
+
+def test_warnings_name_their_laws_and_the_law_of_compute_is_silent_behind_another() -> None:
+    """E of L(C) runs to 0 where the preferred law has a floor of 1: that is not said of this ladder."""
+    N, D = cross((5e6, 8e6, 1.7e7, 2.2e7), (6e8, 6.5e8, 9e9, 4e10))
+    truth = {"E": 1.0, "A": 700.0, "B": 430.0, "alpha": 0.34, "beta": 0.3}
+    pool = compare(*plant("chinchilla", truth, N, D, 0.001))
+    assert "at-bound:E" in [warning.code for warning in pool.fits["compute"].warnings]
+    assert pool.preferred != "compute"
+    assert "compute" not in {law for warning in pool.warnings for law in named(warning.text)}
+    assert pool.warnings
+    assert {law for warning in pool.warnings for law in named(warning.text)} <= set(pool.fits)
+
+
+def test_the_law_of_compute_speaks_where_it_is_preferred() -> None:
+    """One D per N: its own doubts are the ladder's, under its name, beside why no other law stands."""
+    N = np.geomspace(2e7, 2e9, 8)
+    L = 1e3 * (6 * N * 20 * N) ** -0.12
+    pool = compare(N, 20 * N, L)
+    assert pool.preferred == "compute"
+    at_bound = [named(w.text) for w in pool.warnings if w.code == "at-bound:E"]
+    assert any("compute" in laws for laws in at_bound)
+    assert "kaplan" in named(next(w.text for w in pool.warnings if w.code == "n-d-confounded"))
+    assert len({w.text.partition(": ")[2] for w in pool.warnings}) == len(pool.warnings), "each said once"
+
+
+def named(text: str) -> list[str]:
+    """The laws a warning begins with."""
+    return text.partition(":")[0].split(", ")
 
 
 @pytest.mark.parametrize("n", range(8))

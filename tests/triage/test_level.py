@@ -118,6 +118,34 @@ def test_final_level_prefers_validation(curve):
     assert final_level(None, None, "last") is None
 
 
+@pytest.mark.parametrize("axis", ["epoch", "tokens"])
+def test_a_curve_without_steps_has_its_levels_over_epochs_or_tokens(curve, axis):
+    """The same values as over steps; only the step is not known."""
+    t = np.arange(1, 31)
+    y = 5 - 0.5 * np.log(t)
+    none = np.full(30, np.nan)
+    for estimate in ESTIMATORS.values():
+        expected, found = estimate(curve(t, y)), estimate(curve(none, y, **{axis: t}))
+        assert (found.value, found.se, found.n) == (expected.value, expected.se, expected.n)
+        assert found.step is None
+    assert current_level(curve(none, y, **{axis: t}), True, "train").value == pytest.approx(y[-1])
+    assert sd_level(curve(none, y, **{axis: t})) == sd_level(curve(t, y))
+
+
+def test_epochs_that_were_gone_through_again_count_once(curve):
+    """A restart at epoch 3 without a step anywhere: what was written after 3 before it is shadow."""
+    epoch = [1, 2, 3, 4, 5, 3, 4]
+    found = min_val(curve(np.full(7, np.nan), [5, 4, 3, 1, 1, 2.9, 2.8], "val", epoch=epoch))
+    assert (found.value, found.step) == (2.8, None)
+
+
+def test_a_line_needs_more_than_one_epoch(curve):
+    """A hundred losses of the same epoch have no slope; the mean stands in."""
+    many = curve(np.full(100, np.nan), np.full(100, 3.0), epoch=np.ones(100))
+    assert line_last_15pct(many) is None
+    assert current_level(many, True, "train").value == 3.0
+
+
 def test_sd_level_finds_the_noise_of_a_reading(curve, rng):
     """Planted .03 around a falling line, over the last 40 points; None where there are too few."""
     found = [

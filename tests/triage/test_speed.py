@@ -24,7 +24,7 @@ def test_logged_points_give_the_pace(curve):
     assert speed.sec_per_step == pytest.approx(0.5)
     assert speed.tokens_per_s == pytest.approx(8192)
     assert speed.spread == pytest.approx(0, abs=1e-9)
-    assert "98 logged points" in speed.source
+    assert "20 logged points" in speed.source
 
 
 def test_only_the_last_200_points_count(curve):
@@ -69,6 +69,52 @@ def test_step_times_stand_in_for_missing_wall_times(curve, series, unit):
     assert speed.sec_per_step == pytest.approx(0.2)
     assert speed.tokens_per_s == pytest.approx(5000)
     assert "not included" in speed.source
+
+
+@pytest.mark.parametrize("eval_every", [None, 250])
+@pytest.mark.parametrize("has_walls", [False, True])
+def test_after_a_change_of_pace_only_the_present_one_counts(curve, has_walls, eval_every):
+    """100 ms a step up to step 1000, then 1 s up to 1490: 1 s a step, whatever the window reaches back to."""
+    steps = np.arange(0, 1500, 10)
+    seconds = np.where(steps <= 1000, 0.1, 1.0)
+    wall = 1e9 + np.cumsum(10 * seconds) if has_walls else None
+    evals = np.arange(0, 1500, eval_every) if eval_every else []
+    val = curve(evals, np.ones(len(evals)), "val") if eval_every else None
+    speed = measure_speed(curve(steps, steps, wall=wall), val, step_time=curve(steps, 1e3 * seconds, "step_ms"))
+    assert speed.sec_per_step == pytest.approx(1.0)
+    found = eta(0.0, 1490, 2000, speed)
+    assert found.lo <= 510 <= found.hi
+
+
+@pytest.mark.parametrize("has_walls", [False, True])
+@pytest.mark.parametrize(("slow", "by"), [(6, 10.0), (12, 1.2), (40, 1.2)])
+def test_a_pace_that_moves_within_the_window_has_a_wide_interval(curve, has_walls, slow, by):
+    """The last few lines are slower: the time at the present pace lies within, which 1 % would not hold."""
+    steps = np.arange(0, 3000, 10)
+    seconds = np.where(np.arange(300) < 300 - slow, 0.1, 0.1 * by)
+    wall = 1e9 + np.cumsum(10 * seconds) if has_walls else None
+    speed = measure_speed(curve(steps, steps, wall=wall), step_time=curve(steps, seconds, "step_time_s"))
+    assert speed.spread > 0.02
+    found = eta(0.0, 3000, 4000, speed)
+    assert found.lo < found.finish_at < found.hi
+
+
+def test_step_times_are_those_of_the_last_eval_intervals(curve):
+    """Five intervals of 100 steps where evals are known, a fifth of the points where they are not."""
+    steps = np.arange(0, 5000, 10)
+    times = curve(steps, np.full(500, 0.2), "step_time_s")
+    evals = np.arange(0, 5000, 100)
+    assert "last 59 step_time_s" in measure_speed(None, curve(evals, evals, "val"), step_time=times).source
+    assert "last 99 step_time_s" in measure_speed(None, None, step_time=times).source
+
+
+def test_evals_at_every_other_point_are_no_change_of_pace(curve):
+    """Gaps of 5 and 15 s in turn: 1 s a step, by all of the recent ones."""
+    steps = np.arange(0, 5010, 10)
+    wall = 1e9 + np.cumsum(np.where(np.arange(501) % 2, 5.0, 15.0))
+    speed = measure_speed(curve(steps, steps, wall=wall))
+    assert speed.sec_per_step == pytest.approx(1.0, rel=0.02)
+    assert "last 99 logged points" in speed.source
 
 
 def test_no_times_give_no_speed(curve):
