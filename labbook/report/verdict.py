@@ -127,11 +127,9 @@ def _repeat_reason(run: RunView | None) -> str:
     """Why data is said to be repeated, by what the run's values hold."""
     if run is None:
         return ""
-    for level in (run.loss, run.val):
-        if level is None or level.estimator != "min_val" or level.step is None or not run.step:
-            continue
-        if level.step < _EARLY * run.step:
-            return f"validation minimum at {share(level.step / run.step)} of run"
+    least = run.minimum
+    if least is not None and least.step is not None and run.step and least.step < _EARLY * run.step:
+        return f"validation minimum at {share(least.step / run.step)} of run"
     return f"{run.epochs:.3g} epochs" if run.epochs is not None and run.epochs > 1 else ""
 
 

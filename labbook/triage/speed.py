@@ -29,8 +29,8 @@ class Speed:
     tokens_per_s: float | None
     """None where the tokens of a step are not known."""
     spread: float
-    """Relative: 1.4826 MAD of the interval rates / median / sqrt(intervals), or how far the later of them
-    are from the whole."""
+    """Relative: 1.4826 MAD of the interval rates / median / sqrt(intervals), or half of what the
+    later of them differ from the earlier."""
     intervals: int
     source: str
     """What it was measured from, in words."""
@@ -209,12 +209,14 @@ def _tokens_rate(gaps: _Gaps, sec_per_step: float, tokens_per_step: float | None
 
 
 def _spread(rates: FloatArray, pace: float) -> float:
-    """Relative sd of the pace: by the scatter of the rates of its intervals (k,), oldest first, or by what
-    the later ones differ from the whole, where that is more: a pace that moves does not scatter."""
+    """Relative sd of the pace: by the scatter of the rates of its intervals (k,), oldest first, or by half of
+    what the later ones differ from the earlier, where that is more: a pace that moves does not scatter."""
     middle = float(np.median(rates))
     scatter = MAD_TO_SD * float(np.median(np.abs(rates - middle))) / middle / math.sqrt(len(rates))
-    later = float(rates[-(len(rates) // 2) :].mean()) if len(rates) > 1 else pace
-    return max(scatter, abs(later - pace) / pace)
+    if len(rates) < 2:
+        return scatter
+    cut = len(rates) - len(rates) // 2
+    return max(scatter, abs(float(rates[cut:].mean() - rates[:cut].mean())) / 2 / pace)
 
 
 def _from_step_times(step_time: Curve | None, val: Curve | None, tokens_per_step: float | None) -> Speed | None:

@@ -67,8 +67,11 @@ def test_sources_programs_and_settings_are_counted_and_not_listed(tmp_path: Path
 
 @pytest.mark.parametrize(
     "name",
-    ["config.json", "generation_config.json", "tokenizer.json", "vocab.json", "model.safetensors.index.json"]
-    + ["package-lock.json", "args.json", "special_tokens_map.json", "Makefile", ".gitignore", "main.rs"],
+    [
+        *("config.json", "generation_config.json", "tokenizer.json", "vocab.json", "args.json"),
+        *("model.safetensors.index.json", "package-lock.json", "special_tokens_map.json"),
+        *("Makefile", ".gitignore", "main.rs"),
+    ],
 )
 def test_settings_and_what_every_repository_has_are_counted_and_not_listed(tmp_path: Path, name: str) -> None:
     """By their names, as long as no format claims them."""

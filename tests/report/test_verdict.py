@@ -44,7 +44,7 @@ SPEC = {
 @pytest.mark.parametrize(("line", "regime"), SPEC.items(), ids=[x.split(":")[0] for x in SPEC])
 def test_messages_have_the_shape_of_the_specification(line: str, regime: Regime) -> None:
     """Each message of 5.5, from values that hold its figures, in 78 columns."""
-    run = values.run(frac=0.38, step=1000.0, loss=Level(1.2, None, "val", "min_val", 230.0, 30))
+    run = values.run(frac=0.38, step=1000.0, minimum=Level(1.2, None, "val", "min_val", 230.0, 30))
     assert regime_line(regime, run, "nats/token") == line
     assert cell_width(line) <= 78
 
