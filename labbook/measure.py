@@ -24,7 +24,7 @@ from labbook.triage.finished import is_finished
 from labbook.triage.level import current_level, final_level
 from labbook.triage.speed import Speed, measure_speed, progress_gaps
 
-ENGINE = "3"
+ENGINE = "4"
 """Part of every cached result's key: raised whenever the same points may give another answer."""
 
 STEP_TIMES = ("step_ms", "step_time_s")

@@ -161,6 +161,8 @@ class RunView:
     """(code, place, text, count)."""
     minimum: Level | None = None
     """Lowest validation loss of the run."""
+    speed_source: str = ""
+    """What the speed was measured from, in words."""
     unit_source: str = ""
     """Who says `loss_unit`: `given`, `by format ...`, `assumed`."""
 

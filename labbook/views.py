@@ -148,6 +148,7 @@ def view(k: Known, now: float) -> RunView:
         ),
         issues=tuple((i.code, i.place, i.text, i.count) for i in (*run.issues, *r.issues, *_copies(k))),
         minimum=in_unit(m.minimum, k.factor),
+        speed_source=m.speed_source,
         unit_source=r.unit_source,
     )
 

@@ -155,7 +155,8 @@ class Workbook:
 
         if force or started >= self._discover_at:
             found, known = self.intake.find(self.roots, should_stop)
-            self._found, self._skipped = found.found, tuple(found.skipped)
+            self._found = found.found
+            self._skipped = (*found.skipped, *((issue.place, issue.text) for issue in found.issues))
             took = time.monotonic() - started
             self._discover_at = time.monotonic() + max(DISCOVER_EVERY_S, took / DISCOVER_SHARE)
             self.intake.read(self._found, known, progress, should_stop, stored)

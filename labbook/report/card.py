@@ -127,7 +127,7 @@ def answers(
         ("alive", first_fit(_alive(run, as_of, zone), width)),
         ("broken", _broken(run)),
         ("done when", _done(run, as_of, zone)),
-        ("speed", _speed(run)),
+        ("speed", first_fit(_speed(run), width)),
         ("loss now", first_fit(_loss(run), width)),
         ("data", first_fit(_data(run), width)),
         ("ladder", _on_ladder(run, ladder)),
@@ -168,11 +168,15 @@ def _done(run: RunView, as_of: float | None, zone: tzinfo) -> str:
     return f"{wait}{when(run.eta.finish_at, zone)}{margin}"
 
 
-def _speed(run: RunView) -> str:
+def _speed(run: RunView) -> list[str]:
+    """Pace with what it was measured from, and without where there is no room."""
     parts = [f"{format_size(run.tokens_per_s)} tokens/s"] if known(run.tokens_per_s) else []
     parts += [f"{significant(run.sec_per_step, 3)} s/step"] if known(run.sec_per_step) else []
     parts += [f.text for f in run.flags if f.id == "slow"]
-    return ", ".join(parts) or "not known: the log has no times"
+    if not parts:
+        return ["not known: the log has no times"]
+    pace = ", ".join(parts)
+    return [f"{pace}, {run.speed_source}", pace] if run.speed_source else [pace]
 
 
 def _loss(run: RunView) -> list[str]:

@@ -22,6 +22,7 @@ TRACE = (
 )
 OOM = "RuntimeError: CUDA error: out of memory"
 CHILD = "torch.distributed.elastic.multiprocessing.errors.ChildFailedError: "
+EXITED = "srun: error: g1: task 3: Exited with exit code 1"
 LIMIT = "slurmstepd: error: *** JOB 77 ON g1 CANCELLED AT 2026-01-05T10:00:00 DUE TO TIME LIMIT ***"
 KILL = (
     "slurmstepd: error: Detected 1 oom_kill event in StepId=77.0. Some of the step tasks have been OOM Killed."
@@ -59,7 +60,7 @@ def read(path: Path, before: Reading | None = None) -> Reading:
         ("Segmentation fault (core dumped)", "failed", "Segmentation fault"),
         ("job.sh: line 7: 4711 Killed                  python train.py", "failed", "Killed"),
         ("Killed", "failed", "Killed"),
-        ("srun: error: g1: task 3: Exited with exit code 1", "failed", "task 3"),
+        (EXITED, "failed", "task 3"),
         ("slurmstepd: error: task 0 OUT_OF_MEMORY", "failed", "OUT_OF_MEMORY"),
         (KILL, "failed", "oom_kill"),
         (TRACE + CHILD, "failed", "ChildFailedError"),
@@ -73,7 +74,7 @@ def read(path: Path, before: Reading | None = None) -> Reading:
         (TRACE + "RuntimeError: worker is killed\n" + KILL, "failed", "oom_kill"),
         (LIMIT + "\n" + TRACE + OOM + "\nsrun: error: g1: task 0: Killed", "cancelled", "TIME LIMIT"),
         (
-            "srun: error: g1: task 3: Exited with exit code 1\nslurmstepd: error: *** STEP 77.0 ON g1 CANCELLED AT x",
+            EXITED + "\nslurmstepd: error: *** STEP 77.0 ON g1 CANCELLED AT x",
             "failed",
             "task 3",
         ),
