@@ -161,7 +161,7 @@ def test_curves_of_an_unknown_run_are_an_error() -> None:
         book.curves("nobody")
 
 
-def test_a_copied_folder_is_listed_once_and_becomes_its_own_run_when_it_grows(root: Path, tmp_path: Path) -> None:
+def test_a_copied_folder_is_listed_once_and_is_its_own_run_when_it_grows(root: Path, tmp_path: Path) -> None:
     """Copies double no rung; either path finds the run; a line more in the copy makes it another run."""
     copy = tmp_path / "copy"
     shutil.copytree(root, copy)
