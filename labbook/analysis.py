@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -25,7 +25,7 @@ from labbook.scaling.regime import regimes
 from labbook.scaling.values import Comparison, Fit, FitStatus, Refusal, Regime, Warned
 from labbook.summary import Alternative, LadderView, LeftOut, RungView
 
-ENGINE = "3"
+ENGINE = "4"
 """Part of every cached result's key: raised whenever the same points may give other numbers."""
 
 FloatArray = NDArray[np.float64]
@@ -119,7 +119,7 @@ def analyse(ladder: Ladder, horizons: Sequence[Horizon] = ()) -> Analysis:
         left_out=tuple(_with_residual(x, best) for x in ladder.left_out) if best else ladder.left_out,
         comparison=comparison,
         refused=None if best else Refusal("no-law", "no law fits these rungs well enough to be preferred"),
-        alternatives=_alternatives(ladder, judged),
+        alternatives=_alternatives(ladder, judged, comparison),
         warnings=(*ladder.warnings, *comparison.warnings, *_influence(best)),
         method=method_block(ladder, comparison),
     )
@@ -219,24 +219,30 @@ def _remedy(ladder: Ladder) -> str:
     return "finish more runs of this recipe"
 
 
-def _alternatives(ladder: Ladder, judged: Mapping[str, Regime | Refusal]) -> tuple[Alternative, ...]:
+def _alternatives(
+    ladder: Ladder, judged: Mapping[str, Regime | Refusal], comparison: Comparison
+) -> tuple[Alternative, ...]:
     """The other D reading, and the learning-rate variants put in: what each would change."""
     found = []
+    known = {w.code for w in comparison.warnings}
     other = "seen" if ladder.d_reading == "unique" else "unique"
     rebuilt = build(ladder.key, ladder.members, reading=other)
     if len(rebuilt.rungs) >= len(ladder.rungs) - 2 and rebuilt.rungs:
-        found.append(
-            _alternative(f"D = {other} tokens, loss {rebuilt.loss_rule}", rebuilt.rungs, rebuilt, judged)
-        )
+        title = f"D = {other} tokens, loss {rebuilt.loss_rule}"
+        found.append(_alternative(title, rebuilt.rungs, rebuilt, judged, known))
     if ladder.variants:
         with_them = sorted((*ladder.rungs, *ladder.variants), key=lambda r: (r.N, r.D, r.name))
         title = f"the {len(ladder.variants)} learning-rate variants put in"
-        found.append(_alternative(title, with_them, ladder, judged))
+        found.append(_alternative(title, with_them, ladder, judged, known))
     return tuple(found)
 
 
 def _alternative(
-    title: str, rungs: Sequence[Rung], ladder: Ladder, judged: Mapping[str, Regime | Refusal]
+    title: str,
+    rungs: Sequence[Rung],
+    ladder: Ladder,
+    judged: Mapping[str, Regime | Refusal],
+    known: Collection[str],
 ) -> Alternative:
     N, D, L = columns(rungs)
     repeats = ladder.repeats if len(rungs) == len(ladder.rungs) else ()
@@ -250,16 +256,16 @@ def _alternative(
         if isinstance(now, Regime) and verdict(now) != verdict(regime):
             changes.append((rung.name, verdict(now), verdict(regime)))
     best = comparison.fits[comparison.preferred]
-    return Alternative(title, len(rungs), best.law, best.rms_log, tuple(changes), _doubts(comparison))
+    return Alternative(title, len(rungs), best.law, best.rms_log, tuple(changes), _doubts(comparison, known))
 
 
-def _doubts(comparison: Comparison) -> str:
-    """What speaks against a choice, by the codes of its warnings and the laws that cannot be identified."""
-    codes = dict.fromkeys(w.code for w in comparison.warnings)
+def _doubts(comparison: Comparison, known: Collection[str]) -> str:
+    """What speaks against a choice beyond the warnings that are `known` anyway."""
+    codes = dict.fromkeys(w.code for w in comparison.warnings if w.code not in known)
     lost = [name for name, fit in comparison.fits.items() if fit.status is FitStatus.UNIDENTIFIED]
-    parts = [f"not identifiable: {', '.join(lost)}"] if lost else []
-    parts += [f"warnings: {', '.join(codes)}"] if codes else []
-    return "; ".join(parts)
+    parts = [f"{', '.join(lost)} not identifiable"] if lost else []
+    parts += [f"warnings {', '.join(codes)}"] if codes else []
+    return f"Against it: {'; '.join(parts)}" if parts else ""
 
 
 def verdict(regime: Regime) -> str:

@@ -20,21 +20,19 @@ from labbook.summary import IngestReport, Progress, RunView, Summary
 from labbook.text import speaks_unicode
 
 if TYPE_CHECKING:
+    from labbook.store import Notebook
     from labbook.workbook import Workbook
 
 MAX_TEXT_WIDTH = 160
 
 
-def open_workbook(
-    args: argparse.Namespace, roots: Sequence[Path] = (), *, memory: bool = False, silent: bool = False
-) -> Workbook:
-    """The notebook of this command line, and the walk over it.
+def open_notebook(args: argparse.Namespace, *, memory: bool = False, silent: bool = False) -> Notebook:
+    """The notebook of this command line; one that cannot be written is worked on in memory.
 
     silent: nothing is written to stderr while waiting for another process, because an app draws there.
-    Raises NotebookError where it cannot be opened; a notebook that cannot be written is worked on in memory.
+    Raises NotebookError where it cannot be opened.
     """
     from labbook.store import Notebook
-    from labbook.workbook import Workbook
 
     where = ":memory:" if memory else args.notebook
     if silent or args.quiet:
@@ -43,7 +41,14 @@ def open_workbook(
         notebook = Notebook.open(where, fallback_memory=True)
     if notebook.note:
         say(args, notebook.note)
-    return Workbook(notebook, roots=roots)
+    return notebook
+
+
+def open_workbook(args: argparse.Namespace, roots: Sequence[Path] = (), *, memory: bool = False) -> Workbook:
+    """The walk over the notebook of this command line. Raises NotebookError."""
+    from labbook.workbook import Workbook
+
+    return Workbook(open_notebook(args, memory=memory), roots=roots)
 
 
 def say(args: argparse.Namespace, line: str) -> None:

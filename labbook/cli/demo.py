@@ -6,7 +6,7 @@ terminal) prints the board, the ladder, the laws, a log-log plot and the verdict
 
 import argparse
 
-from labbook.cli.common import emit, open_workbook, read_paths, style
+from labbook.cli.common import emit, open_notebook, open_workbook, read_paths, style
 from labbook.cli.fit import ladder_report
 from labbook.resources import resource_dir
 
@@ -21,13 +21,13 @@ def run(args: argparse.Namespace) -> int:
     from labbook.tui.terminal import can_draw
 
     root = resource_dir("sample_runs")
-    in_app = not args.plain and can_draw()
-    with open_workbook(args, [root], memory=True, silent=in_app) as book:
-        if in_app:
-            from labbook.cli.session import Session
-            from labbook.tui import run as run_app
+    if not args.plain and can_draw():
+        from labbook.cli.session import Session
+        from labbook.tui import run as run_app
 
-            return run_app(Session(book))
+        with open_notebook(args, memory=True, silent=True) as notebook:
+            return run_app(Session(notebook, [root]))
+    with open_workbook(args, [root], memory=True) as book:
         from labbook.report.board import board
 
         read_paths(args, book, [root])

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from labbook.cli import COMMANDS
-from labbook.cli.common import open_workbook, required_paths
+from labbook.cli.common import open_notebook, open_workbook, required_paths
 from labbook.cli.triage import print_board
 from labbook.errors import NotFoundError
 
@@ -26,14 +26,14 @@ def run(args: argparse.Namespace) -> int:
     from labbook.tui.terminal import can_draw
 
     roots = _roots(args.paths)
-    plain = args.plain or not can_draw()
-    with open_workbook(args, roots, silent=not plain) as book:
-        if plain:
+    if args.plain or not can_draw():
+        with open_workbook(args, roots) as book:
             return print_board(args, book, roots)
-        from labbook.cli.session import Session
-        from labbook.tui import run as run_app
+    from labbook.cli.session import Session
+    from labbook.tui import run as run_app
 
-        return run_app(Session(book), scope=scope_of(roots))
+    with open_notebook(args, silent=True) as notebook:
+        return run_app(Session(notebook, roots), scope=scope_of(roots))
 
 
 def _roots(words: Sequence[str]) -> list[Path]:

@@ -4,22 +4,42 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from labbook.cli.export import chosen, markdown_plot, write_file
 from labbook.records import Curve
 from labbook.summary import Progress, Summary
-from labbook.workbook import Workbook
+
+if TYPE_CHECKING:
+    from labbook.store import Notebook
+    from labbook.workbook import Workbook
 
 
 class Session:
-    """One workbook behind the app; see `tui.walk.Walk`."""
+    """One workbook behind the app; see `tui.walk.Walk`.
 
-    def __init__(self, book: Workbook, folder: Path | None = None) -> None:
-        self.book = book
+    The walk is imported in the thread that first asks for it, so that the first frame does not wait for it.
+    """
+
+    def __init__(self, notebook: Notebook, roots: Sequence[Path] = (), folder: Path | None = None) -> None:
+        self.notebook = notebook
+        self.roots = tuple(roots)
         self.folder = folder if folder is not None else Path.cwd()
         """Where reports are written."""
+        self._lock = threading.Lock()
+        self._book: Workbook | None = None
+
+    @property
+    def book(self) -> Workbook:
+        """The walk over the notebook."""
+        with self._lock:
+            if self._book is None:
+                from labbook.workbook import Workbook
+
+                self._book = Workbook(self.notebook, roots=self.roots)
+            return self._book
 
     def last_known(self) -> Summary | None:
         """The notebook's last board."""

@@ -33,8 +33,8 @@ def run_named(app: LabbookApp, name: str) -> RunView:
 
 async def test_the_sample_ladder_from_first_frame_to_report(sample_runs: Path, tmp_path: Path) -> None:
     """Board, run, ladder and export over the 34 real runs at 80x24."""
-    with Workbook(Notebook.open(":memory:"), roots=[sample_runs]) as book:
-        app = LabbookApp(Session(book, folder=tmp_path), poll_s=0.2)
+    with Notebook.open(":memory:") as notebook:
+        app = LabbookApp(Session(notebook, [sample_runs], tmp_path), poll_s=0.2)
         async with app.run_test(size=(80, 24)) as pilot:
             await until(app, pilot, "under-trained")
             assert "34 runs" in text(app)
@@ -58,8 +58,8 @@ async def test_an_appended_line_moves_its_row_within_two_seconds(sample_runs: Pa
     log = root / "d16-D6.4M" / "train.log"
     lines = log.read_text().splitlines(keepends=True)
     log.write_text("".join(lines[:120]))
-    with Workbook(Notebook.open(tmp_path / "notebook"), roots=[root]) as book:
-        app = LabbookApp(Session(book, folder=tmp_path), poll_s=1.0)
+    with Notebook.open(tmp_path / "notebook") as notebook:
+        app = LabbookApp(Session(notebook, [root], tmp_path), poll_s=1.0)
         async with app.run_test(size=(120, 40)) as pilot:
             await until(app, pilot, "d16-D6.4M")
             before = run_named(app, "d16-D6.4M").step
@@ -85,8 +85,8 @@ async def test_the_last_board_is_drawn_before_the_logs_are_read(sample_runs: Pat
     with Workbook(Notebook.open(tmp_path / "notebook"), roots=[root]) as book:
         book.refresh(lambda _: None)
     shutil.rmtree(root)
-    with Workbook(Notebook.open(tmp_path / "notebook"), roots=[root]) as book:
-        app = LabbookApp(Session(book, folder=tmp_path), poll_s=60.0)
+    with Notebook.open(tmp_path / "notebook") as notebook:
+        app = LabbookApp(Session(notebook, [root], tmp_path), poll_s=60.0)
         async with app.run_test(size=(80, 24)) as pilot:
             await until(app, pilot, "d16-D0.4M")
         assert app.join()
