@@ -7,13 +7,14 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from labbook.errors import Exit, NotFoundError
+from labbook.errors import Exit, NotFoundError, ReadError
 from labbook.filter import parse_filter
 from labbook.selection import find_ladder, find_runs
 from labbook.summary import IngestReport, Progress, RunView, Summary
@@ -51,15 +52,24 @@ def open_workbook(args: argparse.Namespace, roots: Sequence[Path] = (), *, memor
     return Workbook(open_notebook(args, memory=memory), roots=roots)
 
 
+@contextmanager
+def reading(args: argparse.Namespace, words: Sequence[str]) -> Iterator[tuple[Workbook, list[Path]]]:
+    """The workbook, with what the words name on disk read into it; and those paths.
+
+    Raises ReadError where they name something and no log is in it, NotebookError.
+    """
+    paths = [Path(w).expanduser() for w in words if w and Path(w).expanduser().exists()]
+    with open_workbook(args, paths) as book:
+        if paths and (report := read_paths(args, book, paths)).nothing_read:
+            shown = ", ".join(map(str, paths))
+            raise ReadError(f"no log could be read under {shown}", report.why_nothing())
+        yield book, paths
+
+
 def say(args: argparse.Namespace, line: str) -> None:
     """One line of words on stderr, unless --quiet."""
     if not args.quiet:
         sys.stderr.write(f"labbook: {line}\n")
-
-
-def existing_paths(words: Sequence[str]) -> list[Path]:
-    """The words that name something on disk."""
-    return [Path(w).expanduser() for w in words if w and Path(w).expanduser().exists()]
 
 
 def required_paths(words: Sequence[str]) -> list[Path]:

@@ -7,7 +7,7 @@ import argparse
 import time
 from pathlib import Path
 
-from labbook.cli.common import emit, existing_paths, open_workbook, read_paths, say
+from labbook.cli.common import emit, reading, say
 from labbook.errors import LabbookError, NotFoundError, UsageError
 from labbook.selection import find_ladder, find_runs
 from labbook.summary import LadderView, Summary
@@ -27,10 +27,7 @@ def run(args: argparse.Namespace) -> int:
     exports = {e.name: e for e in EXPORTS}
     if args.to not in exports:
         raise UsageError(f"no export format {args.to!r}", f"known: {', '.join(exports)}")
-    paths = existing_paths([args.what or ""])
-    with open_workbook(args, paths) as book:
-        if paths:
-            read_paths(args, book, paths)
+    with reading(args, [args.what or ""]) as (book, _):
         summary = book.summary()
     if not summary.runs:
         raise NotFoundError("the notebook holds no run", "read some first: labbook ingest PATH")

@@ -12,9 +12,7 @@ from dataclasses import replace
 from labbook.cli.common import (
     Style,
     emit,
-    existing_paths,
-    open_workbook,
-    read_paths,
+    reading,
     style,
 )
 from labbook.errors import Exit, FitError, NotFoundError
@@ -40,10 +38,7 @@ def run(args: argparse.Namespace) -> int:
     from labbook.report.json import dumps, fit_json
 
     law = _known_law(args.law)
-    paths = existing_paths([args.ladder or ""])
-    with open_workbook(args, paths) as book:
-        if paths:
-            read_paths(args, book, paths)
+    with reading(args, [args.ladder or ""]) as (book, _):
         only = parse_filter(args.runs) if args.runs else None
         summary = book.summary(reading=args.reading, only=only)
         if only and not only.select(summary.runs):

@@ -2,7 +2,7 @@
 
 import argparse
 
-from labbook.cli.common import emit, existing_paths, open_workbook, read_paths, style
+from labbook.cli.common import emit, reading, style
 from labbook.selection import find_ladder
 
 
@@ -17,10 +17,7 @@ def run(args: argparse.Namespace) -> int:
     from labbook.report.json import dumps, ladders_json
     from labbook.report.ladder import ladder_text, ladders_table
 
-    paths = existing_paths([args.ladder or ""])
-    with open_workbook(args, paths) as book:
-        if paths:
-            read_paths(args, book, paths)
+    with reading(args, [args.ladder or ""]) as (book, _):
         summary = book.summary()
     how = style(args)
     if args.json:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from labbook.cli import COMMANDS
-from labbook.cli.common import open_notebook, open_workbook, required_paths
+from labbook.cli.common import open_notebook, reading, required_paths
 from labbook.cli.triage import print_board
 from labbook.errors import NotFoundError
 
@@ -27,8 +27,8 @@ def run(args: argparse.Namespace) -> int:
 
     roots = _roots(args.paths)
     if args.plain or not can_draw():
-        with open_workbook(args, roots) as book:
-            return print_board(args, book, roots)
+        with reading(args, args.paths) as (book, paths):
+            return print_board(args, book, paths)
     from labbook.cli.session import Session
     from labbook.tui import run as run_app
 

@@ -9,9 +9,7 @@ import argparse
 from labbook.cli.common import (
     chosen_runs,
     emit,
-    existing_paths,
-    open_workbook,
-    read_paths,
+    reading,
     style,
 )
 
@@ -31,10 +29,7 @@ def run(args: argparse.Namespace) -> int:
     from labbook.report.board import runs_table
     from labbook.report.json import dumps, runs_json
 
-    paths = existing_paths(args.filter)
-    with open_workbook(args, paths) as book:
-        if paths:
-            read_paths(args, book, paths)
+    with reading(args, args.filter) as (book, _):
         summary = book.summary()
     summary, how = replace(summary, runs=chosen_runs(summary, args.filter)), style(args)
     emit(dumps(runs_json(summary)) if args.json else runs_table(summary, how.width, how.color, ascii=how.ascii))

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from labbook.cli.common import chosen_runs, emit, existing_paths, open_workbook, read_paths
+from labbook.cli.common import chosen_runs, emit, reading
 from labbook.errors import NotFoundError, UsageError
 from labbook.summary import RunView
 
@@ -55,10 +55,7 @@ def run(args: argparse.Namespace) -> int:
         )
     if not targets and values and not (args.from_name or args.table):
         raise UsageError("no run named", "name runs, a glob, a ladder or a path before KEY=VALUE")
-    paths = existing_paths(targets)
-    with open_workbook(args, paths) as book:
-        if paths:
-            read_paths(args, book, paths)
+    with reading(args, targets) as (book, _):
         summary = book.summary(fits=False)
         runs = summary.runs if args.table and not targets else chosen_runs(summary, targets)
         per_run = _per_run(args, runs, values)

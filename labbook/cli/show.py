@@ -6,7 +6,7 @@ RUN is an id, a name, or the path of a log (read first).
 import argparse
 from pathlib import Path
 
-from labbook.cli.common import emit, existing_paths, local_zone, open_workbook, read_paths, style
+from labbook.cli.common import emit, local_zone, reading, style
 from labbook.errors import NotFoundError
 from labbook.selection import one_run, under
 from labbook.summary import RunView, Summary
@@ -23,10 +23,7 @@ def run(args: argparse.Namespace) -> int:
     from labbook.report.card import card
     from labbook.report.json import dumps, show_json
 
-    paths = existing_paths([args.run])
-    with open_workbook(args, paths) as book:
-        if paths:
-            read_paths(args, book, paths)
+    with reading(args, [args.run]) as (book, paths):
         summary = book.summary()
         view = book.detailed(_at_path(summary, paths[0]) if paths else one_run(summary, args.run))
     if args.json:

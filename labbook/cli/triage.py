@@ -14,9 +14,7 @@ from typing import TYPE_CHECKING
 from labbook.cli.common import (
     chosen_runs,
     emit,
-    existing_paths,
-    open_workbook,
-    read_paths,
+    reading,
     style,
     worst,
 )
@@ -38,12 +36,9 @@ def run(args: argparse.Namespace) -> int:
     """Print the board."""
     from labbook.report.json import dumps, triage_json
 
-    paths = existing_paths(args.filter)
-    with open_workbook(args, paths) as book:
+    with reading(args, args.filter) as (book, paths):
         if not args.json:
             return print_board(args, book, paths, args.filter)
-        if paths:
-            read_paths(args, book, paths)
         summary = book.summary()
         runs = chosen_runs(summary, args.filter)
         emit(dumps(triage_json(replace(summary, runs=runs))))
@@ -53,16 +48,9 @@ def run(args: argparse.Namespace) -> int:
 def print_board(
     args: argparse.Namespace, book: Workbook, paths: Sequence[Path], words: Sequence[str] = ()
 ) -> int:
-    """Read the paths, print the board of what stands under them, and return its exit code."""
+    """Print the board of the runs meant, else of those under the paths; returns its exit code."""
     from labbook.report.board import board
 
-    if paths:
-        report = read_paths(args, book, paths)
-        if report.nothing_read:
-            from labbook.errors import ReadError
-
-            shown = ", ".join(map(str, paths))
-            raise ReadError(f"no log could be read under {shown}", report.why_nothing())
     summary = book.summary()
     runs = chosen_runs(summary, words) if words else under(summary, list(paths)) if paths else summary.runs
     how = style(args)
