@@ -58,7 +58,9 @@ class Intake:
     def __init__(self, notebook: Notebook, clock: Callable[[], float] = time.time) -> None:
         self.notebook = notebook
         self.clock = clock
-        self._seen: dict[Path, tuple[int, int]] = {}
+        self._seen: dict[Path, tuple[tuple[int, int] | None, ...]] = {}
+        """Size and time of change of each followed file and its sidecars, as of its last reading."""
+        self._known: tuple[object, dict[str, StoredSource]] | None = None
         self._left_out: dict[str, LeftOut] = {}
 
     def take(
@@ -93,13 +95,20 @@ class Intake:
         self, paths: Sequence[Path], should_stop: Callable[[], bool] = lambda: False, *, dry: bool = False
     ) -> tuple[Discovery, dict[str, StoredSource]]:
         """The sources under the paths, and what the notebook knows; files that moved keep their source."""
-        known = self.notebook.sources()
+        known = self.sources()
         found = discover(paths, should_stop, known=known, left_out=self._left_out)
         moves = {f.moved_from: str(f.path) for f in found.found if f.moved_from is not None}
         if moves and not dry:
             self.notebook.move(moves)
-            known = self.notebook.sources()
+            known = self.sources()
         return found, known
+
+    def sources(self) -> dict[str, StoredSource]:
+        """What the notebook knows of every source; read again only after somebody stored something."""
+        stamp = self.notebook.stamp()
+        if self._known is None or self._known[0] != stamp:
+            self._known = stamp, self.notebook.sources()
+        return self._known[1]
 
     def read(
         self,
@@ -113,6 +122,23 @@ class Intake:
     ) -> _Pass:
         """Read what is new of the sources and store it, batch by batch; `stored` is called after each batch."""
         done = _Pass(batch_since=time.monotonic(), stored=stored, dry=dry)
+        try:
+            self._read_all(found, known, progress, should_stop, done)
+        except BaseException:
+            self._seen.clear()  # nobody knows what of it was stored: look at everything again
+            raise
+        if done.stopped:
+            self._seen.clear()
+        return done
+
+    def _read_all(
+        self,
+        found: Sequence[Found],
+        known: dict[str, StoredSource],
+        progress: Callable[[Progress], None],
+        should_stop: Callable[[], bool],
+        done: _Pass,
+    ) -> None:
         homes = _Homes(self.notebook)
         sizes = [_size(f.path) for f in found]
         total, so_far = sum(sizes), 0
@@ -125,17 +151,12 @@ class Intake:
             so_far += size
         self._flush(done)
         progress(Progress(len(found), len(found), so_far, total, ""))
-        return done
 
     def grown(self, found: Sequence[Found]) -> list[Found]:
-        """Those whose size or time of change is not what it was when this was last asked. Opens nothing."""
+        """Those that changed, with their sidecars, since this was last asked. Opens nothing."""
         changed = []
         for each in found:
-            try:
-                stat = each.path.stat()
-            except OSError:
-                continue
-            now = (stat.st_size, stat.st_mtime_ns)
+            now = (_look(each.path), *map(_look, each.sidecars))
             if self._seen.get(each.path) != now:
                 self._seen[each.path] = now
                 changed.append(each)
@@ -184,8 +205,8 @@ class Intake:
     def _flush(self, done: _Pass) -> None:
         if not done.batch:
             return
-        if not done.dry:
-            self.notebook.write(done.batch, self.clock())
+        if not done.dry and self.notebook.write(done.batch, self.clock()):
+            self._seen.clear()  # another process was faster with some: what it left is read next time
         done.batch, done.batch_points, done.batch_since = [], 0, time.monotonic()
         done.stored()
 
@@ -205,7 +226,12 @@ class _Homes:
         self.notebook = notebook
         self.by_source: dict[tuple[str, str], str] = {}
         self.by_folder: dict[str, list[_Home]] = {}
-        for run in notebook.runs():
+        self.is_loaded = False
+
+    def _load(self) -> None:
+        """The runs of the notebook, when the first source with news asks for them."""
+        self.is_loaded = True
+        for run in self.notebook.runs():
             for said in run.said:
                 self.by_source[said.source, said.part] = run.identity
             places = [Place(Path(run.folder), source.format) for source in run.sources]
@@ -215,6 +241,8 @@ class _Homes:
 
     def identity(self, found: Found, part: str, series: dict[str, Points]) -> str:
         """The identity of the run that `part` of the source belongs to."""
+        if not self.is_loaded:
+            self._load()
         key = (str(found.path), part)
         if key in self.by_source:
             return self.by_source[key]
@@ -257,8 +285,15 @@ def _points(reading: Reading) -> int:
     return sum(len(points) for part in reading.parts for points in part.series.values())
 
 
-def _size(path: Path) -> int:
+def _look(path: Path) -> tuple[int, int] | None:
+    """(bytes, time of change) of a file; None where it is gone."""
     try:
-        return path.stat().st_size
+        stat = path.stat()
     except OSError:
-        return 0
+        return None
+    return stat.st_size, stat.st_mtime_ns
+
+
+def _size(path: Path) -> int:
+    looked = _look(path)
+    return looked[0] if looked is not None else 0

@@ -17,7 +17,19 @@ from labbook.recipe import Candidate
 from labbook.records import Issue, Latest
 from labbook.scaling.values import Refusal, Regime
 from labbook.store import StoredRun
-from labbook.summary import Count, Eta, Flag, LadderView, Level, RunView, SeriesInfo, SourceInfo, State
+from labbook.summary import (
+    Count,
+    Eta,
+    Flag,
+    LadderView,
+    LeftOut,
+    Level,
+    RungView,
+    RunView,
+    SeriesInfo,
+    SourceInfo,
+    State,
+)
 from labbook.text import PATH_LIMIT, clean
 from labbook.triage.advice import advice
 from labbook.triage.evidence import Evidence
@@ -220,21 +232,21 @@ def needed(missing: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name for name in missing if name != "unique tokens")
 
 
-def in_ladder(run: RunView, ladder: LadderView, regime: Regime | Refusal | None) -> RunView:
-    """The run with what its ladder says of it."""
-    rung = next((r for r in ladder.rungs if r.run_id == run.run_id), None)
-    out = next((x for x in ladder.left_out if x.run_id == run.run_id), None)
+def in_ladder(
+    run: RunView, ladder: LadderView, place: RungView | LeftOut, regime: Regime | Refusal | None
+) -> RunView:
+    """The run with what its ladder says of it, at its place there."""
     count = next((c for c in run.n_all if c.kind == ladder.n_kind), run.n)
-    residual = rung.residual if rung else out.residual if out else None
     pending = Refusal("computing", "the fits of this ladder are being computed")
+    out = place if isinstance(place, LeftOut) else None
     by_minimum = ladder.loss_rule == "min_val" and run.minimum is not None and run.state == "done"
     return replace(
         run,
         n=count,
         ladder=ladder.key,
-        role="rung" if rung else "left-out",
-        role_reason="" if rung or out is None else f"{out.code}: {out.reason}",
-        residual=residual,
+        role="rung" if out is None else "left-out",
+        role_reason="" if out is None else f"{out.code}: {out.reason}",
+        residual=place.residual,
         regime=regime or ladder.refused or pending,
         loss=run.minimum if by_minimum else run.loss,
         loss_rule="min_val" if by_minimum else run.loss_rule,

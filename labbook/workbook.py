@@ -26,7 +26,7 @@ from labbook.logs.discover import Found
 from labbook.logs.identity import leaders
 from labbook.records import Curve
 from labbook.store import Notebook
-from labbook.summary import IngestReport, LadderView, Progress, RunView, Summary
+from labbook.summary import IngestReport, LadderView, LeftOut, Progress, RungView, RunView, Summary
 from labbook.triage.severity import severity
 from labbook.twins import fold
 
@@ -159,9 +159,11 @@ class Workbook:
             self._skipped = (*found.skipped, *((issue.place, issue.text) for issue in found.issues))
             took = time.monotonic() - started
             self._discover_at = time.monotonic() + max(DISCOVER_EVERY_S, took / DISCOVER_SHARE)
-            self.intake.read(self._found, known, progress, should_stop, stored)
-        elif changed := self.intake.grown(self._found):
-            self.intake.read(changed, self.notebook.sources(), progress, should_stop, stored)
+        else:
+            known = self.intake.sources()
+        changed = self.intake.grown(self._found)
+        if force or changed:
+            self.intake.read(self._found if force else changed, known, progress, should_stop, stored)
 
     def _post(self, post: Callable[[Summary], None], now: float, should_stop: Callable[[], bool]) -> None:
         lined_up = self._line_up(None, None)
@@ -170,15 +172,13 @@ class Workbook:
         if should_stop():
             return
         summary = self._summary(now, lined_up, compute=True)
-        if self._post_changed(post, summary):
-            self._keep(summary)
+        self._post_changed(post, summary)
+        self._keep(summary)
 
-    def _post_changed(self, post: Callable[[Summary], None], summary: Summary) -> bool:
-        if self._posted is not None and replace(summary, as_of=self._posted.as_of) == self._posted:
-            return False
-        self._posted = summary
-        post(summary)
-        return True
+    def _post_changed(self, post: Callable[[Summary], None], summary: Summary) -> None:
+        if self._posted is None or replace(summary, as_of=self._posted.as_of) != self._posted:
+            self._posted = summary
+            post(summary)
 
     # computing
 
@@ -240,12 +240,13 @@ class Workbook:
             if analysis is None and compute:
                 analysis = self._analyses[digest] = analyse(ladder, horizons)
             shown.append(analysis.view if analysis else bare_view(ladder))
-            for member in ladder.members:
-                regime = analysis.regimes.get(member.run_id) if analysis else None
-                runs[member.run_id] = in_ladder(runs[member.run_id], shown[-1], regime)
+            places: tuple[RungView | LeftOut, ...] = (*shown[-1].rungs, *shown[-1].left_out)
+            for place in places:
+                regime = analysis.regimes.get(place.run_id) if analysis else None
+                runs[place.run_id] = in_ladder(runs[place.run_id], shown[-1], place, regime)
         if compute:
             wanted = {digest for _, _, digest in lined_up}
-            self._analyses = {d: a for d, a in self._analyses.items() if d in wanted} or self._analyses
+            self._analyses = {d: a for d, a in self._analyses.items() if d in wanted}
         ordered = sorted(
             runs.values(), key=lambda r: (severity(r.state, r.flags, needed(r.missing)), r.name, r.run_id)
         )

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 import threading
 from pathlib import Path
 
@@ -188,3 +189,51 @@ def test_a_dry_run_reads_and_stores_nothing(root: Path) -> None:
         assert book.ingest([root]).points == dry.points
         again = book.ingest([root], dry=True)
     assert (again.points, again.unchanged) == (0, 12)
+
+
+def test_an_idle_pass_opens_neither_a_log_nor_the_database(root: Path, tmp_path: Path) -> None:
+    """With nothing new, a pass looks at sizes and times only, also when new files are looked for."""
+    notebook = tmp_path / "notebook"
+    with Workbook(Notebook.open(notebook), roots=[root]) as book:
+        refreshed(book)
+        book._discover_at = 0.0
+        opened: list[str] = []
+
+        def hook(event: str, arguments: tuple[object, ...]) -> None:
+            if watching and event == "open" and str(arguments[0]).startswith((str(root), str(notebook))):
+                opened.append(str(arguments[0]))
+
+        watching = True
+        sys.addaudithook(hook)
+        assert refreshed(book) == []
+        watching = False
+    assert [path for path in opened if not path.endswith("stamp")] == [], "the lock stands for the database"
+
+
+def test_a_changed_sidecar_is_read_again(root: Path) -> None:
+    """The configuration beside a log counts as part of it."""
+    with Workbook(Notebook.open(":memory:"), roots=[root]) as book:
+        refreshed(book)
+        config = root / "hf" / "d32-D0.1M" / "config.json"
+        config.write_text(config.read_text().replace("100000", "200000"))
+        book._discover_at = 0.0
+        last = refreshed(book)[-1]
+    changed = next(r for r in last.runs if r.name == "d32-D0.1M")
+    assert changed.unique_tokens is not None
+    assert changed.unique_tokens.value == 200000
+
+
+def test_the_board_is_kept_even_when_it_changes_right_after_it_was_kept(root: Path, tmp_path: Path) -> None:
+    """What is posted within the pause between two keepings is kept at the next look."""
+    times = iter(range(10**9))
+    with Workbook(Notebook.open(tmp_path / "n"), roots=[root], clock=lambda: NOW + 20.0 * next(times)) as book:
+        refreshed(book)
+        with (root / "pyloop" / "d16-D6.4M" / "train.log").open("a") as f:
+            f.write("step 1600: train loss 2.0, val loss 2.13\n")
+        refreshed(book, force=True)
+        book._snapshot_at = 0.0
+        refreshed(book)
+    with Workbook(Notebook.open(tmp_path / "n")) as book:
+        known = book.last_known()
+    assert known is not None
+    assert next(r for r in known.runs if r.name == "d16-D6.4M").step == 1600
