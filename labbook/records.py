@@ -85,6 +85,29 @@ class Points:
         self.place.append(place)
         self.segment.append(segment)
 
+    def extend(
+        self,
+        step: NDArray[np.float64],
+        value: NDArray[np.float64],
+        *,
+        tokens: NDArray[np.float64] | float = NAN,
+        epoch: NDArray[np.float64] | float = NAN,
+        wall: NDArray[np.float64] | float = NAN,
+        place: NDArray[np.int64] | int = -1,
+        segment: NDArray[np.int32] | int = 0,
+    ) -> None:
+        """Add many points after the last, as columns of shape (n,) or one number for all of them."""
+        import numpy as np
+
+        n = len(value)
+        columns = (step, value, tokens, epoch, wall)
+        for name, column in zip(("step", "value", "tokens", "epoch", "wall"), columns, strict=True):
+            filled = np.broadcast_to(np.asarray(column, np.float64), n)
+            getattr(self, name).frombytes(np.ascontiguousarray(filled).tobytes())
+        self.place.frombytes(np.ascontiguousarray(np.broadcast_to(np.asarray(place, np.int64), n)).tobytes())
+        filled_segment = np.broadcast_to(np.asarray(segment, np.intc), n)
+        self.segment.frombytes(np.ascontiguousarray(filled_segment).tobytes())
+
     def __len__(self) -> int:
         return len(self.value)
 
@@ -159,6 +182,8 @@ class Reading:
     issues: list[Issue] = field(default_factory=list)
     replaces: bool = False
     """True where a whole-file format was read again: these points replace all earlier ones of the source."""
+    more: bool = False
+    """True where the reader stopped at its `limit` and the file goes on."""
 
 
 @dataclass(frozen=True, slots=True)

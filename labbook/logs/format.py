@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, runtime_checkable
 
 from labbook.logs.lines import decode_sample, encoding_of, looks_binary, pieces, unlabel
+from labbook.logs.opening import Unpacked, opened
 from labbook.records import Reading
 
 SAMPLE = 1 << 16
@@ -95,7 +96,10 @@ class Sample:
 
 def take_sample(path: Path, amount: int = SAMPLE) -> Sample:
     """Read head, middle and tail of `path`. Raises OSError."""
-    with path.open("rb") as file:
+    with opened(path) as file:
+        if isinstance(file, Unpacked):  # its end cannot be looked at without unpacking all of it
+            head = file.read(3 * amount)
+            return Sample(path, len(head) + bool(file.read(1)), head)
         size = file.seek(0, 2)
         if size <= 3 * amount:
             return Sample(path, size, _block(file, 0, size))
@@ -125,9 +129,52 @@ class Format(Protocol):
     def sniff(self, sample: Sample) -> Sniffed | None:
         """How sure this is such a log, or None. Never raises on content."""
 
-    def read(self, path: Path, offset: int, state: dict[str, object], *, final: bool = False) -> Reading:
+    def read(
+        self,
+        path: Path,
+        offset: int,
+        state: dict[str, object],
+        *,
+        final: bool = False,
+        limit: int | None = None,
+    ) -> Reading:
         """What the file says from `offset` on. `state` is what the last reading returned, or empty.
 
         final: nothing more will be written; a last line without a newline counts where it is whole.
+        limit: bytes after which the reader stops at the end of a record and says there is `more`; formats
+        that are read whole, and those that read many small files, ignore it. Bytes come from
+        `opening.opened`, so that an archive reads like the file in it; offsets count unpacked bytes.
         Raises OSError only.
         """
+
+
+@runtime_checkable
+class HasCompanions(Protocol):
+    """A format whose source is more than one file: a database with its log, a folder of metrics.
+
+    The path of the source is its anchor (the database, the file that names the run); it is read again when the
+    anchor or a companion changes. Such formats are `whole`: with an empty state they return everything and
+    `replaces`, with a state they may return only the news.
+    """
+
+    def companions(self, path: Path) -> tuple[Path, ...]:
+        """The other files that are read with the anchor `path`, as they are now. Raises OSError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A folder that is one source."""
+
+    anchor: str
+    """Name of the file in the folder, or path below it, that stands for the source."""
+    inside: frozenset[str]
+    """Names of entries of the folder that belong to the source and are not looked at on their own."""
+    evidence: tuple[Evidence, ...]
+
+
+@runtime_checkable
+class ClaimsFolders(Protocol):
+    """A format that is a folder of small files."""
+
+    def claim(self, folder: Path, names: frozenset[str]) -> Claim | None:
+        """What of the folder is such a source, by the names in it; None where nothing is. Raises OSError."""
