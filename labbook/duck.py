@@ -30,6 +30,8 @@ __all__ = [
 
 THREADS = 2
 MEMORY = "1GB"
+STORAGE = "v1.4.0"
+"""Oldest DuckDB that reads a new notebook; its storage writes repeated text a third faster than the default."""
 _OFFLINE = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
 
 _DAMAGED = ("Corrupt database file", "Could not read enough bytes")
@@ -47,6 +49,7 @@ def connect(path: Path, *, read_only: bool) -> Connection:
         **_OFFLINE,
         "threads": THREADS,
         "memory_limit": MEMORY,
+        "storage_compatibility_version": STORAGE,
     }
     if read_only:
         config["enable_external_access"] = "false"

@@ -6,7 +6,8 @@ LabbookError
 ├── ReadError          2  nothing of what was asked for could be read
 ├── NotebookError      2  the notebook cannot be opened or written
 │   └── NotebookBusy   2  another process kept it locked for too long
-└── FitError           2  no usable result where one was asked for
+├── FitError           2  no usable result where one was asked for
+└── Interrupted      130  a person stopped a long reading
 
 `labbook.cli` is the one place that turns them into a line on stderr and an exit code. A soft outcome
 (a fit at a bound, a refused regime, a bad line) is a value and never one of these.
@@ -22,6 +23,7 @@ class Exit(IntEnum):
     ATTENTION = 1
     FAILED = 2
     USAGE = 64
+    INTERRUPTED = 130
 
 
 class LabbookError(Exception):
@@ -61,3 +63,9 @@ class NotebookBusy(NotebookError):
 
 class FitError(LabbookError):
     """No usable result where one was asked for."""
+
+
+class Interrupted(LabbookError):
+    """A person stopped a long reading; what was read is kept."""
+
+    exit_code = Exit.INTERRUPTED

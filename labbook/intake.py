@@ -7,33 +7,36 @@ process stored first is dropped here, so nothing is ever there twice.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from labbook.background import Background
+from labbook.errors import LabbookError
+from labbook.homes import Homes
 from labbook.logs.discover import Discovery, Found, LeftOut, discover
 from labbook.logs.follow import read_source
-from labbook.logs.identity import Place, run_name, same_run, twins
-from labbook.records import Curve, Points, Reading
-from labbook.store import Notebook, SourceWrite, StoredRun, StoredSource
+from labbook.logs.identity import run_name
+from labbook.records import Reading, SourceState
+from labbook.shelf import Shelf
+from labbook.store import Notebook, SourceWrite, StoredSource
 from labbook.summary import IngestReport, Progress
 from labbook.text import PATH_LIMIT, clean
 
-BATCH_POINTS = 100_000
+PIECE = 8 << 20
+"""Bytes of one file that are read at once: between two pieces a reading can be interrupted."""
+LOSSLESS = frozenset({"no-points", "no-loss", "needs-aim", "packed"})
+"""Issues of a source that is recognised and holds no loss: it is listed with what is no log."""
+LOOK_MOST_S = 0.1
+"""Looking at every followed file may take so long; where it takes longer each has its own rhythm."""
+SILENT_SHARE = 20.0
+LOOK_LEAST_OFTEN_S = 60.0
+"""Then a file is looked at after a twentieth of its silence, and at least once a minute."""
+BATCH_POINTS = 400_000
 BATCH_SOURCES = 200
 BATCH_SECONDS = 1.0
 """A batch is stored when it holds this much, or is this old: an interruption loses no more."""
-_LOSSES = ("train", "val")
-
-
-@dataclass(slots=True)
-class _Home:
-    """A run of some folder, as far as it is known while sources are being assigned."""
-
-    identity: str
-    part: str
-    places: list[Place]
-    losses: Callable[[], dict[str, Points]]
 
 
 @dataclass(slots=True)
@@ -42,11 +45,16 @@ class _Pass:
 
     read: list[tuple[str, str, int]] = field(default_factory=list)
     failed: list[tuple[str, str]] = field(default_factory=list)
+    skipped: list[tuple[str, str]] = field(default_factory=list)
     issues: list[tuple[str, str, str, str, int]] = field(default_factory=list)
     unchanged: int = 0
     batch: list[SourceWrite] = field(default_factory=list)
     batch_points: int = 0
     batch_since: float = 0.0
+    storing: Background[int] = field(default_factory=Background)
+    """The batch before this one, on its way into the notebook."""
+    sent: list[SourceWrite] = field(default_factory=list)
+    """Its sources."""
     stored: Callable[[], None] = lambda: None
     stopped: bool = False
     dry: bool = False
@@ -55,12 +63,24 @@ class _Pass:
 class Intake:
     """Reads logs into one notebook."""
 
-    def __init__(self, notebook: Notebook, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        notebook: Notebook,
+        clock: Callable[[], float] = time.time,
+        shelf: Shelf | None = None,
+        piece: int = PIECE,
+    ) -> None:
         self.notebook = notebook
         self.clock = clock
+        self.piece = piece
+        self._shelf = shelf or Shelf(notebook)
         self._seen: dict[Path, tuple[tuple[int, int] | None, ...]] = {}
         """Size and time of change of each followed file and its sidecars, as of its last reading."""
         self._known: tuple[object, dict[str, StoredSource]] | None = None
+        self._due: dict[Path, float] = {}
+        """When each file is looked at again, where looking at all of them takes long."""
+        self._look_s = 0.0
+        """Seconds that the last look at all files took."""
         self._left_out: dict[str, LeftOut] = {}
 
     def take(
@@ -70,19 +90,23 @@ class Intake:
         should_stop: Callable[[], bool] = lambda: False,
         *,
         dry: bool = False,
+        columns: Mapping[str, str] | None = None,
     ) -> IngestReport:
         """Find and read everything new under the paths; a dry run stores nothing.
 
         Raises NotebookError, NotebookBusy.
         """
         started = time.monotonic()
-        found, known = self.find(paths, should_stop, dry=dry)
+        found, known = self.find(paths, should_stop, dry=dry, columns=columns)
         done = self.read(found.found, known, progress, should_stop, dry=dry)
         refused = [(path, why) for path, why in found.skipped if why.startswith("cannot be")]
         return IngestReport(
             read=tuple(done.read),
             unchanged=done.unchanged,
-            skipped=tuple((path, why) for path, why in found.skipped if not why.startswith("cannot be")),
+            skipped=(
+                *((path, why) for path, why in found.skipped if not why.startswith("cannot be")),
+                *done.skipped,
+            ),
             failed=tuple(refused + done.failed),
             issues=tuple([("", i.code, i.place, i.text, i.count) for i in found.issues] + done.issues),
             runs=self._runs_under(paths),
@@ -92,11 +116,16 @@ class Intake:
         )
 
     def find(
-        self, paths: Sequence[Path], should_stop: Callable[[], bool] = lambda: False, *, dry: bool = False
+        self,
+        paths: Sequence[Path],
+        should_stop: Callable[[], bool] = lambda: False,
+        *,
+        dry: bool = False,
+        columns: Mapping[str, str] | None = None,
     ) -> tuple[Discovery, dict[str, StoredSource]]:
         """The sources under the paths, and what the notebook knows; files that moved keep their source."""
         known = self.sources()
-        found = discover(paths, should_stop, known=known, left_out=self._left_out)
+        found = discover(paths, should_stop, known=known, left_out=self._left_out, columns=columns)
         moves = {f.moved_from: str(f.path) for f in found.found if f.moved_from is not None}
         if moves and not dry:
             self.notebook.move(moves)
@@ -124,7 +153,10 @@ class Intake:
         done = _Pass(batch_since=time.monotonic(), stored=stored, dry=dry)
         try:
             self._read_all(found, known, progress, should_stop, done)
+            self._settle(done)
         except BaseException:
+            with suppress(LabbookError):
+                done.storing.wait()
             self._seen.clear()  # nobody knows what of it was stored: look at everything again
             raise
         if done.stopped:
@@ -139,42 +171,69 @@ class Intake:
         should_stop: Callable[[], bool],
         done: _Pass,
     ) -> None:
-        homes = _Homes(self.notebook)
+        homes = Homes(self.notebook, self._shelf)
         sizes = [_size(f.path) for f in found]
         total, so_far = sum(sizes), 0
         for number, (each, size) in enumerate(zip(found, sizes, strict=True)):
-            if should_stop():
-                done.stopped = True
-                break
-            progress(Progress(number, len(found), so_far, total, clean(str(each.path))))
-            self._one(each, known.get(str(each.path)), homes, done)
+            name = clean(str(each.path))
+            before = known.get(str(each.path))
+            more = True
+            while more and not done.stopped:
+                at = min(size, before.offset if before is not None else 0)
+                progress(Progress(number, len(found), so_far + at, total, name))
+                if should_stop():
+                    done.stopped = True
+                    break
+                before, more = self._one(each, before, homes, done)
             so_far += size
+            if done.stopped:
+                break
         self._flush(done)
-        progress(Progress(len(found), len(found), so_far, total, ""))
+        if not done.stopped:
+            progress(Progress(len(found), len(found), so_far, total, ""))
 
     def grown(self, found: Sequence[Found]) -> list[Found]:
-        """Those that changed, with their sidecars, since this was last asked. Opens nothing."""
+        """Those that changed, with their sidecars, since this was last asked. Opens nothing.
+
+        Where a look at all of them takes long (a network file system), each is looked at in its own rhythm:
+        the longer it has been silent, the less often.
+        """
+        started = time.monotonic()
+        is_slow = self._look_s > LOOK_MOST_S
+        due = [each for each in found if not is_slow or self._due.get(each.path, 0.0) <= started]
         changed = []
-        for each in found:
-            now = (_look(each.path), *map(_look, each.sidecars))
+        for each in due:
+            now = (_look(each.path), *map(_look, (*each.also, *each.sidecars)))
             if self._seen.get(each.path) != now:
                 self._seen[each.path] = now
                 changed.append(each)
+            if is_slow:
+                silent = self.clock() - max((look[1] / 1e9 for look in now if look is not None), default=0.0)
+                self._due[each.path] = started + min(max(silent / SILENT_SHARE, 0.0), LOOK_LEAST_OFTEN_S)
+        if due:
+            self._look_s = (time.monotonic() - started) * len(found) / len(due)
         return changed
 
-    def _one(self, found: Found, before: StoredSource | None, homes: _Homes, done: _Pass) -> None:
-        news = read_source(found, before)
+    def _one(
+        self, found: Found, before: StoredSource | None, homes: Homes, done: _Pass
+    ) -> tuple[StoredSource | None, bool]:
+        """Read one piece of a source; what is stored of it then, and whether it goes on."""
+        news = read_source(found, before, limit=self.piece)
         if news is None:
             done.unchanged += 1
-            return
+            return before, False
         reading, after = news
         path = clean(str(found.path), PATH_LIMIT)
         if any(issue.code == "unreadable" for issue in reading.issues):
             done.failed += [(path, i.text) for i in reading.issues if i.code == "unreadable"]
-            return
+            return before, False
+        lossless = next((issue.text for issue in reading.issues if issue.code in LOSSLESS), None)
+        if lossless is not None and not reading.more:
+            done.skipped.append((path, lossless))
         if before is None and not reading.parts and reading.issues:
-            done.failed.append((path, reading.issues[0].text))  # looked like a log, and said nothing
-            return
+            if lossless is None:
+                done.failed.append((path, reading.issues[0].text))  # looked like a log, and said nothing
+            return before, False
         parts = [
             (
                 homes.identity(found, part.key, part.series),
@@ -195,90 +254,70 @@ class Intake:
             )
         )
         points = _points(reading)
-        done.read.append((path, found.format, points))
-        done.issues += [(path, i.code, i.place, i.text, i.count) for i in reading.issues]
-        done.batch_points += points
+        if done.read and done.read[-1][0] == path:
+            points += done.read.pop()[2]
+        if lossless is None:
+            done.read.append((path, found.format, points))
+        told = [issue for issue in reading.issues if issue.code not in LOSSLESS]
+        done.issues += [(path, i.code, i.place, i.text, i.count) for i in told]
+        done.batch_points += _points(reading)
         late = time.monotonic() - done.batch_since > BATCH_SECONDS
-        if done.batch_points >= BATCH_POINTS or len(done.batch) >= BATCH_SOURCES or late:
+        if reading.more or done.batch_points >= BATCH_POINTS or len(done.batch) >= BATCH_SOURCES or late:
             self._flush(done)
+            return _stored_after(after, before), reading.more
+        return before, False
 
     def _flush(self, done: _Pass) -> None:
-        if not done.batch:
-            return
-        if not done.dry and self.notebook.write(done.batch, self.clock()):
-            self._seen.clear()  # another process was faster with some: what it left is read next time
+        """Store the batch while the next one is read."""
+        self._settle(done)
+        batch, now = done.batch, self.clock()
         done.batch, done.batch_points, done.batch_since = [], 0, time.monotonic()
+        if batch and not done.dry:
+            if self._known is not None and self._known[0] != self.notebook.stamp():
+                self._known = None
+            done.sent = batch
+            done.storing.start(lambda: self.notebook.write(batch, now))
+
+    def _settle(self, done: _Pass) -> None:
+        """Wait for the batch that is being stored, and remember its sources as the notebook has them now.
+
+        Where another process was faster with some of it, what the other left is read next time; further
+        pieces of those sources are not stored either.
+        """
+        late = done.storing.wait()
+        if late is None:
+            return
+        sent, done.sent = done.sent, []
+        if late:
+            self._seen.clear()
+            self._known = None
+        elif self._known is not None:
+            known = self._known[1]
+            news = {w.source.path: _stored_after(w.source, known.get(w.source.path)) for w in sent}
+            self._known = self.notebook.stamp(), known | news
         done.stored()
 
     def _runs_under(self, paths: Sequence[Path]) -> tuple[str, ...]:
         roots = [path.expanduser().resolve() for path in paths]
         return tuple(
             run.run_id
-            for run in self.notebook.runs()
+            for run in self._shelf.runs().values()
             if any(Path(s.path).is_relative_to(root) for s in run.sources for root in roots)
         )
 
 
-class _Homes:
-    """Which run a source belongs to: the one it already feeds, a run of the same folder, or a new one."""
-
-    def __init__(self, notebook: Notebook) -> None:
-        self.notebook = notebook
-        self.by_source: dict[tuple[str, str], str] = {}
-        self.by_folder: dict[str, list[_Home]] = {}
-        self.is_loaded = False
-
-    def _load(self) -> None:
-        """The runs of the notebook, when the first source with news asks for them."""
-        self.is_loaded = True
-        for run in self.notebook.runs():
-            for said in run.said:
-                self.by_source[said.source, said.part] = run.identity
-            places = [Place(Path(run.folder), source.format) for source in run.sources]
-            part = run.said[0].part if run.said else ""
-            home = _Home(run.identity, part, places, lambda run=run: self._stored(run))  # type: ignore[misc]
-            self.by_folder.setdefault(run.folder, []).append(home)
-
-    def identity(self, found: Found, part: str, series: dict[str, Points]) -> str:
-        """The identity of the run that `part` of the source belongs to."""
-        if not self.is_loaded:
-            self._load()
-        key = (str(found.path), part)
-        if key in self.by_source:
-            return self.by_source[key]
-        place = Place(found.folder, found.format)
-        homes = self.by_folder.setdefault(str(found.folder), [])
-        losses = {name: series[name] for name in _LOSSES if name in series}
-        for home in homes:
-            if home.part == part and self._fits(place, home, losses):
-                home.places.append(place)
-                self.by_source[key] = home.identity
-                return home.identity
-        taken = {home.identity for home in homes}
-        base = str(found.folder) + part
-        identity = base if base not in taken else str(found.path) + part
-        homes.append(_Home(identity, part, [place], lambda: losses))
-        self.by_source[key] = identity
-        return identity
-
-    def _fits(self, place: Place, home: _Home, losses: dict[str, Points]) -> bool:
-        agree = twins(losses, home.losses())
-        return all(same_run(place, other, agree) for other in home.places)
-
-    def _stored(self, run: StoredRun) -> dict[str, Points]:
-        """The losses of a run that is in the notebook, from the first source that has them."""
-        wanted = {
-            row.series: (run.run_id, row.series, row.source) for row in run.latest if row.series in _LOSSES
-        }
-        curves = self.notebook.curves(wanted.values())
-        return {name: _as_points(curves[key]) for name, key in wanted.items()}
-
-
-def _as_points(curve: Curve) -> Points:
-    points = Points()
-    for step, value in zip(curve.step.tolist(), curve.value.tolist(), strict=True):
-        points.append(step, value)
-    return points
+def _stored_after(after: SourceState, before: StoredSource | None) -> StoredSource:
+    """The source as the notebook has it once `after` is written over `before`."""
+    return StoredSource(
+        path=after.path,
+        format=after.format,
+        fingerprint=after.fingerprint,
+        offset=after.offset,
+        state=after.state,
+        confidence=after.confidence,
+        source_id=after.source_id,
+        generation=1 + (before.generation if before is not None else 0),
+    )
 
 
 def _points(reading: Reading) -> int:

@@ -26,7 +26,7 @@ class Rung:
     D: float
     """By the ladder's D reading."""
     C: float
-    """6 N x tokens seen: what training cost, whatever D means."""
+    """6 N x tokens seen: what training cost, whatever D means; N active of a mixture of experts."""
     loss: float
     level: Level
 
@@ -96,9 +96,15 @@ def build(key: str, members: Sequence[Candidate], *, reading: str | None = None)
 
 
 def choose_n_kind(members: Sequence[Candidate]) -> str:
-    """The kind of N most runs state; without embeddings before total where they are equal."""
+    """The kind of N most runs state, then most state exactly, then without embeddings before total.
+
+    Where every run is a mixture of experts it is the active N.
+    """
+    if members and all("n_active" in m.n for m in members):
+        return "n_active"
     counts = Counter(kind for m in members for kind in m.n)
-    return max(N_KINDS, key=lambda kind: (counts[kind], -N_KINDS.index(kind)))
+    exact = Counter(kind for m in members for kind, count in m.n.items() if not count.approximate)
+    return max(N_KINDS, key=lambda kind: (counts[kind], exact[kind], -N_KINDS.index(kind)))
 
 
 def choose_reading(members: Sequence[Candidate], n_kind: str) -> tuple[str, str]:
@@ -128,7 +134,8 @@ def _points(members: Sequence[Candidate], n_kind: str, reading: str) -> tuple[li
         level = m.minimum if reading == "unique" else m.last
         refusal = _why_no_rung(m, n_kind, D, level)
         if refusal is None and count is not None and D is not None and level is not None:
-            C = 6.0 * count.value * (m.tokens_seen if m.tokens_seen is not None else D)
+            used = m.n.get("n_active", count)
+            C = 6.0 * used.value * (m.tokens_seen if m.tokens_seen is not None else D)
             rungs.append(Rung(m.run_id, m.name, count.value, D, C, level.value, level))
         elif refusal is not None:
             left_out.append(
@@ -146,8 +153,8 @@ def _points(members: Sequence[Candidate], n_kind: str, reading: str) -> tuple[li
 
 def _why_no_rung(m: Candidate, n_kind: str, D: float | None, level: Level | None) -> tuple[str, str] | None:
     """(code, reason) of the first thing that keeps a run out, in the order a person would mend them."""
-    if m.left_out_by_hand is not None:
-        return "given", f"by hand: {m.left_out_by_hand}"
+    if m.set_aside is not None:
+        return "given", m.set_aside
     if n_kind not in m.n:
         kinds = ", ".join(m.n)
         return "no-params", f"N is not known as {n_kind}" + (f", only as {kinds}" if kinds else "")

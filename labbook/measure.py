@@ -13,10 +13,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from labbook.logs.identity import leaders
 from labbook.logs.resolve import Resolved
+from labbook.logs.streams import Stream, joined_curve, leading_of
+from labbook.logs.units import main_val
 from labbook.records import Curve, Status
 from labbook.store import Notebook, StoredRun
+from labbook.store.curves import CurveKey
 from labbook.summary import Count, Flag, Level
 from labbook.triage import DETECTORS
 from labbook.triage.evidence import Evidence
@@ -24,7 +26,7 @@ from labbook.triage.finished import is_finished
 from labbook.triage.level import current_level, final_level
 from labbook.triage.speed import Speed, measure_speed, progress_gaps
 
-ENGINE = "4"
+ENGINE = "5"
 """Part of every cached result's key: raised whenever the same points may give another answer."""
 
 STEP_TIMES = ("step_ms", "step_time_s")
@@ -78,58 +80,58 @@ def measured_digest(run: StoredRun, resolved: Resolved) -> str:
         f"{x.series}|{x.source}|{x.points}|{x.last_step!r}|{x.last_value!r}|{x.max_step!r}" for x in run.latest
     )
     status = [f"{s.source}|{s.part}|{s.status}" for s in run.said]
-    plan = [resolved.planned_steps, resolved.updates, resolved.tokens_per_step, resolved.epochs, run.given]
+    plan: list[object] = [resolved.planned_steps, resolved.updates, resolved.tokens_per_step, resolved.epochs]
+    plan += [run.given, resolved.judged_by]
     text = "\n".join([ENGINE, *rows, *sorted(status), *map(str, plan)])
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def main_val(series: Mapping[str, object], wanted: str | None = None) -> str | None:
-    """The validation series a run is judged by: the one asked for, `val`, else the only or first `val:...`."""
-    if wanted is not None and wanted in series:
-        return wanted
-    if "val" in series:
-        return "val"
-    sets = sorted(name for name in series if name.startswith("val:") and name != "val:test")
-    return sets[0] if sets else ("val:test" if "val:test" in series else None)
-
-
-def wanted_series(run: StoredRun) -> dict[str, tuple[str, str, str]]:
-    """The curves a measurement needs, as keys of `Notebook.curves` by the role they play."""
-    lead = leaders(run.latest)
+def wanted_series(run: StoredRun, resolved: Resolved) -> dict[str, list[CurveKey]]:
+    """The curves a measurement needs, as keys of `Notebook.curves` by the role they play, piece by piece."""
+    lead = leading_of(run)
     roles = {"train": "train", "lr": "lr", "grad_norm": "grad_norm"}
-    val = main_val(lead, run.given.get("loss"))
+    val = main_val(lead, resolved.judged_by)
     if val is not None:
         roles["val"] = val
+    roles |= resolved.perplexity
     roles["clock"] = CLOCK
     roles["step_time"] = next((name for name in STEP_TIMES if name in lead), STEP_TIMES[0])
-    keys = {role: (run.run_id, name, lead[name]) for role, name in roles.items() if name in lead}
+    keys = {
+        role: [(run.run_id, name, path) for path in lead[name].paths]
+        for role, name in roles.items()
+        if name in lead
+    }
     for role in ("train", "val"):
-        source = _timed_source(run, roles.get(role), lead)
-        if source is not None:
-            keys[f"timed_{role}"] = (run.run_id, roles[role], source)
+        timed = _timed_paths(run, roles.get(role), lead)
+        if timed:
+            keys[f"timed_{role}"] = [(run.run_id, roles[role], path) for path in timed]
     return keys
 
 
-def _timed_source(run: StoredRun, series: str | None, lead: Mapping[str, str]) -> str | None:
-    """A source of the series that has wall times, where the leading one has none."""
+def _timed_paths(run: StoredRun, series: str | None, lead: Mapping[str, Stream]) -> tuple[str, ...]:
+    """Files of the series that have wall times, where the leading ones have none."""
     timed = [x for x in run.latest if x.series == series and math.isfinite(x.last_wall)]
-    if not timed or any(x.source == lead[x.series] for x in timed):
-        return None
-    return max(timed, key=lambda x: (x.points, x.source)).source
+    if not timed or any(x.source in lead[x.series].paths for x in timed):
+        return ()
+    return (max(timed, key=lambda x: (x.points, x.source)).source,)
 
 
 def measure_all(notebook: Notebook, runs: Mapping[str, tuple[StoredRun, Resolved]]) -> dict[str, Measured]:
     """Measure runs, their curves read in one query."""
-    wanted = {run_id: wanted_series(run) for run_id, (run, _) in runs.items()}
-    curves = notebook.curves(key for keys in wanted.values() for key in keys.values())
+    wanted = {run_id: wanted_series(run, known) for run_id, (run, known) in runs.items()}
+    curves = notebook.curves(key for keys in wanted.values() for pieces in keys.values() for key in pieces)
     return {
-        run_id: measure(*runs[run_id], {role: curves[key] for role, key in keys.items()})
+        run_id: measure(
+            *runs[run_id],
+            {role: joined_curve([curves[key] for key in pieces]) for role, pieces in keys.items()},
+        )
         for run_id, keys in wanted.items()
     }
 
 
 def measure(run: StoredRun, resolved: Resolved, curves: Mapping[str, Curve]) -> Measured:
     """Reduce the curves of one run: `train`, `val`, `lr`, `grad_norm`, `step_time` by role."""
+    curves = {role: _ln(x) if role in resolved.perplexity else x for role, x in curves.items()}
     train, val, lr = curves.get("train"), curves.get("val"), curves.get("lr")
     status = run_status(run)
     finished, reason = is_finished(status, resolved.updates, _value(resolved.planned_steps))
@@ -165,6 +167,12 @@ def measure(run: StoredRun, resolved: Resolved, curves: Mapping[str, Curve]) -> 
         last_step_time=_last_step_time((train, val), timed, speed),
         rises_again=_rises_again(val),
     )
+
+
+def _ln(curve: Curve) -> Curve:
+    """The loss a perplexity stands for; NaN where it is none."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return replace(curve, value=np.log(curve.value))
 
 
 def _speed(

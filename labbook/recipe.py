@@ -45,8 +45,8 @@ class Candidate:
     """Fields of `recipe` that no log and no person states."""
     rises_again: bool = False
     """True where the validation loss left its minimum for good."""
-    left_out_by_hand: str | None = None
-    """The reason a person gave for leaving it out of every fit."""
+    set_aside: str | None = None
+    """Why it stays out of every fit: a person's words, or what its row of a table says."""
 
     @property
     def epochs(self) -> float | None:

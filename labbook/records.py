@@ -100,13 +100,12 @@ class Points:
         import numpy as np
 
         n = len(value)
-        columns = (step, value, tokens, epoch, wall)
-        for name, column in zip(("step", "value", "tokens", "epoch", "wall"), columns, strict=True):
-            filled = np.broadcast_to(np.asarray(column, np.float64), n)
-            getattr(self, name).frombytes(np.ascontiguousarray(filled).tobytes())
-        self.place.frombytes(np.ascontiguousarray(np.broadcast_to(np.asarray(place, np.int64), n)).tobytes())
-        filled_segment = np.broadcast_to(np.asarray(segment, np.intc), n)
-        self.segment.frombytes(np.ascontiguousarray(filled_segment).tobytes())
+        columns = (step, value, tokens, epoch, wall, place, segment)
+        names = ("step", "value", "tokens", "epoch", "wall", "place", "segment")
+        for name, column in zip(names, columns, strict=True):
+            into: array[float] | array[int] = getattr(self, name)
+            filled = np.broadcast_to(np.asarray(column, into.typecode), n)
+            into.frombytes(np.ascontiguousarray(filled).view(np.uint8).data)
 
     def __len__(self) -> int:
         return len(self.value)

@@ -1,5 +1,6 @@
 """Where `schemas/` and `sample_runs/` are: inside an installed wheel, or beside the package in a checkout."""
 
+import os
 from importlib.resources import files
 from pathlib import Path
 
@@ -16,3 +17,9 @@ def resource_dir(name: str) -> Path:
     if beside.is_dir():
         return beside
     raise FileNotFoundError(f"labbook's {name}/ is missing from this installation")
+
+
+def user_folder() -> Path:
+    """Where a person keeps tables of line patterns of their own."""
+    home = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
+    return Path(home) / "labbook" / "formats"

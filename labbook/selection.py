@@ -16,7 +16,7 @@ def find_runs(summary: Summary, word: str) -> tuple[RunView, ...]:
     exact = [r for r in summary.runs if word in (r.run_id, r.name)]
     if exact:
         return tuple(exact)
-    if any(c in word for c in "*?["):
+    if any(c in word for c in "*?[") and not Path(word).expanduser().exists():
         return tuple(r for r in summary.runs if fnmatch.fnmatchcase(r.name, word))
     in_ladder = [r for r in summary.runs if r.ladder == word]
     if in_ladder:
@@ -53,13 +53,22 @@ def find_ladder(summary: Summary, word: str | None) -> LadderView:
 
     Raises NotFoundError where none or several do.
     """
+    found = find_ladders(summary, word)
+    if len(found) == 1:
+        return found[0]
+    listed = ", ".join(x.key for x in found)
+    raise NotFoundError(f"{word!r} means {len(found)} ladders: {listed}", "name one of them")
+
+
+def find_ladders(summary: Summary, word: str | None) -> list[LadderView]:
+    """Every ladder the word means; several where it is a path with runs of several. Raises NotFoundError."""
     if not summary.ladders:
         raise NotFoundError(
             "no ladder: two or more runs of one recipe make one", "see what is known of each run: labbook runs"
         )
     if word is None:
         if len(summary.ladders) == 1:
-            return summary.ladders[0]
+            return [summary.ladders[0]]
         keys = ", ".join(x.key for x in summary.ladders[:6])
         raise NotFoundError(f"{len(summary.ladders)} ladders: {keys}", "name one of them")
     exact = [x for x in summary.ladders if x.key == word]
@@ -67,11 +76,8 @@ def find_ladder(summary: Summary, word: str | None) -> LadderView:
     if not found:
         keys_of_runs = {r.ladder for r in find_runs(summary, word)}
         found = [x for x in summary.ladders if x.key in keys_of_runs]
-    if len(found) == 1:
-        return found[0]
     if found:
-        listed = ", ".join(x.key for x in found)
-        raise NotFoundError(f"{word!r} means {len(found)} ladders: {listed}", "name one of them")
+        return found
     raise NotFoundError(
         f"no ladder {word!r}", _nearest(word, [x.key for x in summary.ladders], "labbook ladders")
     )

@@ -91,7 +91,11 @@ class SeriesInfo:
     unit: str | None
     non_finite: int
     source: str
-    """Path of the source that leads this series."""
+    """Path of the source that leads this series, the newest of its pieces."""
+    epochs: tuple[float, float] | None = None
+    """Epoch of the first and the last point; None where the log has none, or where it was not looked up."""
+    tokens: tuple[float, float] | None = None
+    """The same of the log's own token counter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +107,8 @@ class SourceInfo:
     confidence: float
     bytes: int
     offset: int
+    gone: bool = False
+    """True where the file is no longer there; what was read of it is kept. Looked up for one run at a time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,16 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from labbook.analysis import Horizon
 from labbook.ladder import N_KINDS
-from labbook.logs.identity import leaders
+from labbook.logs.names import is_loss as is_loss_series
 from labbook.logs.resolve import Resolved, resolve
+from labbook.logs.streams import Stream, leading_of
+from labbook.logs.units import main_val
 from labbook.measure import Measured, in_unit, run_status
 from labbook.quantities import in_nats
 from labbook.recipe import Candidate
-from labbook.records import Issue, Latest
+from labbook.records import Curve, Issue
 from labbook.scaling.values import Refusal, Regime
 from labbook.store import StoredRun
 from labbook.summary import (
@@ -37,6 +41,10 @@ from labbook.triage.speed import eta
 from labbook.triage.stalled import Stalled
 from labbook.triage.state import verdict
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 SILENT_S = 86400.0
 """A run without a known plan that was silent for longer has ended or was stopped: nobody can tell which."""
 OFF_LADDER_Z = 4.0
@@ -44,7 +52,7 @@ OFF_LADDER_FLOOR = 0.002
 """science.md section 7, detector 9: residual above 4 sd, the fit's rms and 0.2 % of L in quadrature."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Known:
     """One run with everything about it that does not depend on other runs."""
 
@@ -55,14 +63,39 @@ class Known:
     """The unit losses are shown in."""
     factor: float
     """From the log's unit to it."""
+    train_unit: str = "nats/token"
+    """Of the training loss, which may differ: nanochat validates in bits per byte, trains in nats per token."""
+    train_factor: float = 1.0
     copies: tuple[StoredRun, ...] = ()
     """The same run under other paths."""
+
+    @cached_property
+    def series(self) -> tuple[SeriesInfo, ...]:
+        """Its series in counts."""
+        return series_infos(self)
+
+    @property
+    def has_loss(self) -> bool:
+        """False for a run of accuracies or rewards alone: it belongs to no ladder."""
+        named = any(is_loss_series(x.series) for x in self.run.latest)
+        return named or bool(self.resolved.perplexity or {"loss", "leave_out"} & set(self.run.given))
+
+    @property
+    def train(self) -> Level | None:
+        """Training loss now, None where it cannot be brought to the unit of the others."""
+        return in_unit(self.measured.train, self.train_factor) if self.train_unit == self.unit else None
+
+    @property
+    def val(self) -> Level | None:
+        """Validation loss now."""
+        return in_unit(self.measured.val, self.factor)
 
 
 def known(run: StoredRun, resolved: Resolved, measured: Measured, copies: tuple[StoredRun, ...] = ()) -> Known:
     """All of it brought together, with the unit losses are reduced to."""
     unit, factor = in_nats(resolved.unit, resolved.bytes_per_token)
-    return Known(run, resolved, measured, unit, factor, copies)
+    train_unit, train_factor = in_nats(resolved.train_unit, resolved.bytes_per_token)
+    return Known(run, resolved, measured, unit, factor, train_unit, train_factor, copies)
 
 
 def resolve_run(run: StoredRun) -> Resolved:
@@ -91,7 +124,7 @@ def candidate(k: Known) -> Candidate:
         batch=r.batch,
         assumed=frozenset({"unit"} if r.unit_source == "assumed" else ()),
         rises_again=m.rises_again,
-        left_out_by_hand=k.run.given.get("leave_out"),
+        set_aside=r.leave_out,
     )
 
 
@@ -103,7 +136,7 @@ def peak_lr(k: Known) -> float | None:
 def horizon(k: Known, ladder: LadderView) -> Horizon | None:
     """Where the plan of an unfinished run ends, by the ladder's reading of N and D."""
     count = k.resolved.n(ladder.n_kind)
-    now = in_unit(k.measured.val if ladder.loss_series != "train" else k.measured.train, k.factor)
+    now = k.val if ladder.loss_series != "train" else k.train
     reading = k.resolved.unique_tokens if ladder.d_reading == "unique" else k.resolved.planned_tokens
     if k.measured.finished or count is None or reading is None or now is None or _broken(k):
         return None
@@ -125,7 +158,7 @@ def view(k: Known, now: float) -> RunView:
         step=r.updates,
         planned_steps=_value(r.planned_steps),
         frac=_share(r),
-        n=next((c for kind in N_KINDS if (c := r.n(kind)) is not None), None),
+        n=r.leading_n,
         n_all=r.counts,
         tokens_seen=r.tokens_seen,
         unique_tokens=r.unique_tokens,
@@ -135,8 +168,8 @@ def view(k: Known, now: float) -> RunView:
         sec_per_step=m.sec_per_step,
         eta=live.eta,
         loss=_shown_loss(k),
-        train=in_unit(m.train, k.factor),
-        val=in_unit(m.val, k.factor),
+        train=k.train,
+        val=k.val,
         loss_unit=k.unit,
         loss_rule="last" if m.last is not None else "",
         ladder=None,
@@ -152,7 +185,7 @@ def view(k: Known, now: float) -> RunView:
         recipe=tuple(r.recipe.items()),
         seed=r.seed,
         peak_lr=peak_lr(k),
-        series=series_infos(run, k.unit, k.factor),
+        series=k.series,
         sources=tuple(
             SourceInfo(clean(s.path, PATH_LIMIT), s.format, s.confidence, s.fingerprint.size, s.offset)
             for each in (run, *k.copies)
@@ -299,6 +332,9 @@ def _broken(k: Known) -> str | None:
     for flag in k.measured.flags:
         if flag.id in ("nan", "diverged") and flag.cleared_step is None:
             return f"{flag.id}: {flag.text}"
+    judged = ("train", main_val({x.series: x for x in k.run.latest}, k.resolved.judged_by))
+    if any(x.min_value < 0 for x in k.run.latest if x.series in judged):
+        return "its loss falls below zero, where no law of a loss holds"
     status = run_status(k.run)
     return f"the log says it {status}" if status == "failed" and not k.measured.finished else None
 
@@ -308,27 +344,24 @@ def _shown_loss(k: Known) -> Level | None:
     m = k.measured
     if m.finished:
         return in_unit(m.last, k.factor)
-    return in_unit(m.val or m.train, k.factor)
+    return k.val or k.train
 
 
-def series_infos(
-    run: StoredRun, unit: str, factor: float, distinct: Mapping[tuple[str, str], int] | None = None
-) -> tuple[SeriesInfo, ...]:
-    """The series of a run, each from the source that leads it."""
-    lead = leaders(run.latest)
-    rows = [x for x in run.latest if lead[x.series] == x.source]
-    return tuple(_series_info(x, unit, factor, distinct) for x in sorted(rows, key=lambda x: _order(x.series)))
+def series_infos(k: Known, curves: Mapping[str, Curve] | None = None) -> tuple[SeriesInfo, ...]:
+    """The series of a run, each from the files that lead it."""
+    streams = sorted(leading_of(k.run).values(), key=lambda one: _order(one.series))
+    return tuple(_series_info(one, k, curves.get(one.series) if curves else None) for one in streams)
 
 
-def _series_info(
-    x: Latest, unit: str, factor: float, distinct: Mapping[tuple[str, str], int] | None
-) -> SeriesInfo:
-    is_loss = x.series in ("train", "train_eval", "val") or x.series.startswith("val:")
-    scale = factor if is_loss else 1.0
+def _series_info(stream: Stream, k: Known, curve: Curve | None) -> SeriesInfo:
+    x = stream.latest
+    is_train = x.series in ("train", "train_eval")
+    is_loss = is_train or is_loss_series(x.series)
+    unit, scale = (k.train_unit, k.train_factor) if is_train else (k.unit, k.factor if is_loss else 1.0)
     return SeriesInfo(
         name=x.series,
         points=x.points,
-        distinct_steps=distinct.get((x.series, x.source)) if distinct is not None else None,
+        distinct_steps=len(curve) if curve is not None else None,
         first_step=_finite(x.first_step),
         last_step=_finite(x.last_step),
         first_value=_scaled(x.first_value, scale),
@@ -337,7 +370,15 @@ def _series_info(
         unit=unit if is_loss else None,
         non_finite=x.non_finite,
         source=clean(x.source, PATH_LIMIT),
+        epochs=_ends(curve.epoch) if curve is not None else None,
+        tokens=_ends(curve.tokens) if curve is not None else None,
     )
+
+
+def _ends(column: NDArray[np.float64]) -> tuple[float, float] | None:
+    """The first and the last number of a column, None where it has none."""
+    known = column[column == column]
+    return (float(known[0]), float(known[-1])) if len(known) else None
 
 
 def _order(series: str) -> tuple[int, str]:

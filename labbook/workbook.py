@@ -9,6 +9,7 @@ draws it before anything is read.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -23,15 +24,17 @@ from labbook.filter import Filter
 from labbook.intake import Intake
 from labbook.ladder import Ladder, ladders
 from labbook.logs.discover import Found
-from labbook.logs.identity import leaders
+from labbook.logs.streams import joined_curve, leading_of
 from labbook.records import Curve
-from labbook.store import Notebook
+from labbook.shelf import Shelf
+from labbook.store import Notebook, StoredRun
 from labbook.summary import IngestReport, LadderView, LeftOut, Progress, RungView, RunView, Summary
 from labbook.triage.severity import severity
 from labbook.twins import fold
 
 if TYPE_CHECKING:
     from labbook.analysis import Analysis, Horizon
+    from labbook.logs.resolve import Resolved
     from labbook.measure import Measured
     from labbook.views import Known
 
@@ -42,7 +45,9 @@ DISCOVER_SHARE = 0.05
 CLOCK_EVERY_S = 10.0
 """States that depend on the time alone (stalled) are decided anew this often."""
 INTERIM_S = 1.0
-"""A reading longer than this shows the board as it grows, after each batch."""
+"""A reading longer than this shows the board as it grows, at most this often."""
+INTERIM_SHARE = 0.2
+"""Share of a reading's time that may go into showing it."""
 SNAPSHOT_EVERY_S = 30.0
 BOARD = "board"
 
@@ -63,15 +68,25 @@ class Workbook:
     """
 
     def __init__(
-        self, notebook: Notebook, roots: Sequence[Path] = (), clock: Callable[[], float] = time.time
+        self,
+        notebook: Notebook,
+        roots: Sequence[Path] = (),
+        clock: Callable[[], float] = time.time,
+        columns: Mapping[str, str] | None = None,
     ) -> None:
         self.notebook = notebook
+        self.columns = columns
+        """What the columns of followed tables mean."""
         self.roots = tuple(roots)
         self.clock = clock
-        self.intake = Intake(notebook, clock)
+        self._shelf = Shelf(notebook)
+        self.intake = Intake(notebook, clock, self._shelf)
+        self._resolved: dict[str, tuple[StoredRun, Resolved]] = {}
         self._measured: dict[str, Measured] = {}
         self._analyses: dict[str, Analysis] = {}
         self._known: list[Known] = []
+        self._views: dict[str, tuple[Known, float, RunView]] = {}
+        """By run id, what it was made of, when, and the view."""
         self._stamp: object = None
         self._posted: Summary | None = None
         self._found: list[Found] = []
@@ -103,9 +118,13 @@ class Workbook:
         should_stop: Callable[[], bool] = lambda: False,
         *,
         dry: bool = False,
+        columns: Mapping[str, str] | None = None,
     ) -> IngestReport:
-        """Read what is new under the paths; a dry run stores nothing. Raises NotebookError."""
-        report = self.intake.take(paths, progress, should_stop, dry=dry)
+        """Read what is new under the paths; a dry run stores nothing. Raises NotebookError.
+
+        columns: what the columns of tables mean, by `column_map`; remembered for these sources.
+        """
+        report = self.intake.take(paths, progress, should_stop, dry=dry, columns=columns)
         self._skipped = report.skipped + report.failed
         return report
 
@@ -147,18 +166,25 @@ class Workbook:
         if not self.roots:
             return
         started = time.monotonic()
+        next_interim = started + INTERIM_S
 
         def stored() -> None:
-            if time.monotonic() - started > INTERIM_S:
+            nonlocal next_interim
+            begun = time.monotonic()
+            if begun > next_interim:
                 self._load()
                 self._post_changed(post, self._summary(self.clock(), self._line_up(None, None), compute=False))
+                took = time.monotonic() - begun
+                next_interim = begun + took + max(INTERIM_S, took / INTERIM_SHARE)
 
         if force or started >= self._discover_at:
-            found, known = self.intake.find(self.roots, should_stop)
+            found, known = self.intake.find(self.roots, should_stop, columns=self.columns)
             self._found = found.found
             self._skipped = (*found.skipped, *((issue.place, issue.text) for issue in found.issues))
             took = time.monotonic() - started
-            self._discover_at = time.monotonic() + max(DISCOVER_EVERY_S, took / DISCOVER_SHARE)
+            is_new = any(str(each.path) not in known for each in found.found)  # then looking into it took long
+            wait = DISCOVER_EVERY_S if is_new else max(DISCOVER_EVERY_S, took / DISCOVER_SHARE)
+            self._discover_at = time.monotonic() + wait
         else:
             known = self.intake.sources()
         changed = self.intake.grown(self._found)
@@ -194,30 +220,43 @@ class Workbook:
 
     def _load(self) -> None:
         """Runs from the notebook, measured where they are new or have changed."""
+        from labbook.logs.size_names import Named, sizes_by_name, with_size
         from labbook.measure import measure_all, measured_digest
-        from labbook.views import known, resolve_run
+        from labbook.views import known
 
         self._revive()
-        folded = fold(self.notebook.runs())
+        folded = fold(self._shelf.runs().values())
         copies = {run.run_id: twins for run, twins in folded}
-        stored = {run.run_id: (run, resolve_run(run)) for run, _ in folded}
+        stored = {run.run_id: self._resolve(run) for run, _ in folded}
         due = {
             run_id: pair
             for run_id, pair in stored.items()
-            if run_id not in self._measured or self._measured[run_id].digest != measured_digest(*pair)
+            if self._resolved.get(run_id) is not pair
+            and (run_id not in self._measured or self._measured[run_id].digest != measured_digest(*pair))
         }
+        self._resolved = stored
         self._measured |= measure_all(self.notebook, due)
         self._measured = {run_id: self._measured[run_id] for run_id in stored}
-        self._known = [
-            known(run, resolved, self._measured[i], copies[i]) for i, (run, resolved) in stored.items()
-        ]
+        sizes = sizes_by_name(Named(i, run.name, run.folder, r) for i, (run, r) in stored.items())
+        before = {k.run.run_id: k for k in self._known}
+        self._known = []
+        for i, (run, resolved) in stored.items():
+            fresh = known(run, with_size(resolved, sizes.get(i)), self._measured[i], copies[i])
+            self._known.append(before[i] if i in before and before[i] == fresh else fresh)
+
+    def _resolve(self, run: StoredRun) -> tuple[StoredRun, Resolved]:
+        """The run with what is known of it; resolved again only where the notebook has news of it."""
+        from labbook.views import resolve_run
+
+        before = self._resolved.get(run.run_id)
+        return before if before is not None and before[0] is run else (run, resolve_run(run))
 
     def _line_up(self, reading: str | None, only: Filter | None) -> list[tuple[Ladder, list[Horizon], str]]:
         """Ladders with the horizons of their unfinished runs and the digest their analysis is kept under."""
         from labbook.analysis import bare_view, inputs_digest
         from labbook.views import candidate, horizon, view
 
-        chosen = [k for k in self._known if not only or only.matches(view(k, 0.0))]
+        chosen = [k for k in self._known if k.has_loss and (not only or only.matches(view(k, 0.0)))]
         by_id = {k.run.run_id: k for k in chosen}
         lined_up = []
         for ladder in ladders(map(candidate, chosen), reading=reading):
@@ -231,9 +270,9 @@ class Workbook:
         self, now: float, lined_up: Sequence[tuple[Ladder, list[Horizon], str]], *, compute: bool
     ) -> Summary:
         from labbook.analysis import analyse, bare_view
-        from labbook.views import in_ladder, needed, view
+        from labbook.views import in_ladder, needed
 
-        runs = {k.run.run_id: view(k, now) for k in self._known}
+        runs = {k.run.run_id: self._view(k, now) for k in self._known}
         shown: list[LadderView] = []
         for ladder, horizons, digest in lined_up:
             analysis = self._analyses.get(digest)
@@ -258,6 +297,15 @@ class Workbook:
             version=__version__,
             skipped=self._skipped,
         )
+
+    def _view(self, k: Known, now: float) -> RunView:
+        """The run by itself; made anew where it has news, or where its clock has gone on."""
+        from labbook.views import view
+
+        before = self._views.get(k.run.run_id)
+        if before is None or before[0] is not k or not before[1] <= now < before[1] + CLOCK_EVERY_S:
+            before = self._views[k.run.run_id] = k, now, view(k, now)
+        return before[2]
 
     # the last board
 
@@ -300,21 +348,28 @@ class Workbook:
     # one run
 
     def curves(self, run_id: str) -> dict[str, Curve]:
-        """Every series of a run from the source that leads it.
+        """Every series of a run from the files that lead it.
 
         Raises NotFoundError for an unknown run.
         """
-        run = next((r for r in self.notebook.runs() if r.run_id == run_id), None)
+        run = next(iter(self.notebook.runs([run_id])), None)
         if run is None:
             raise NotFoundError(f"no run {run_id}", "see: labbook runs")
-        keys = {series: (run_id, series, source) for series, source in leaders(run.latest).items()}
-        found = self.notebook.curves(keys.values())
-        return {series: found[key] for series, key in keys.items()}
+        keys = {
+            series: [(run_id, series, path) for path in stream.paths]
+            for series, stream in leading_of(run).items()
+        }
+        found = self.notebook.curves(key for pieces in keys.values() for key in pieces)
+        return {series: joined_curve([found[key] for key in pieces]) for series, pieces in keys.items()}
 
     def detailed(self, run: RunView) -> RunView:
         """The run with its series counted step by step."""
         from labbook.views import series_infos
 
         known = next(k for k in self._known if k.run.run_id == run.run_id)
-        distinct = self.notebook.distinct_steps(run.run_id)
-        return replace(run, series=series_infos(known.run, known.unit, known.factor, distinct))
+        curves = self.curves(run.run_id)
+        paths = [source.path for each in (known.run, *known.copies) for source in each.sources]
+        sources = tuple(
+            replace(s, gone=not os.path.exists(path)) for s, path in zip(run.sources, paths, strict=True)
+        )
+        return replace(run, series=series_infos(known, curves), sources=sources)

@@ -93,7 +93,7 @@ def test_without_a_known_rate_repeats_and_sweep_cannot_be_told_apart() -> None:
         ({"last": None, "minimum": None}, "no-loss"),
         ({"broken": "nan from step 7"}, "broken-run"),
         ({"finished": False, "unfinished_reason": "42 % of 100 steps"}, "unfinished"),
-        ({"left_out_by_hand": "wrong data"}, "given"),
+        ({"set_aside": "wrong data"}, "given"),
         ({"last": level(-1.0)}, "no-loss"),
     ],
 )
@@ -130,3 +130,24 @@ def test_the_kind_of_n_most_runs_state_is_used_and_a_mix_is_warned_of() -> None:
     assert ladder.n_kind == "n_non_embedding"
     assert [s.code for s in ladder.left_out] == ["no-params"]
     assert "n-convention-mixed" in [w.code for w in ladder.warnings]
+
+
+def sized(name: str, **counts: float) -> Candidate:
+    """A run with an N of each of these kinds."""
+    return candidate(name, n={kind: Count(kind, value, "config", "config") for kind, value in counts.items()})
+
+
+def test_mixtures_of_experts_are_lined_up_and_costed_by_the_active_n() -> None:
+    """C is 6 N active D, whatever else is stated exactly."""
+    runs = [sized(name, n_non_embedding=8 * n, n_active=n) for name, n in (("a", 1e6), ("b", 2e6))]
+    built = build("moe", runs)
+    assert built.n_kind == "n_active"
+    assert [(rung.N, rung.C) for rung in built.rungs] == [(1e6, 6 * 1e6 * 1e7), (2e6, 6 * 2e6 * 1e7)]
+
+
+def test_one_dense_run_among_mixtures_keeps_the_common_kind_but_not_their_cost() -> None:
+    """N is then of the kind all state; C of a mixture is still by its active N."""
+    runs = [sized("moe", n_non_embedding=8e6, n_active=1e6), sized("dense", n_non_embedding=4e6)]
+    built = build("mixed", runs)
+    assert built.n_kind == "n_non_embedding"
+    assert {rung.name: rung.C for rung in built.rungs} == {"moe": 6e13, "dense": 24e13}

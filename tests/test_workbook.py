@@ -116,7 +116,7 @@ def test_a_stop_ends_a_refresh_early(root: Path) -> None:
 
     with Workbook(Notebook.open(":memory:"), roots=[root]) as book:
         book.refresh(lambda _: None, progress, stop)
-        assert len(book.notebook.sources()) == 4
+        assert len(book.notebook.sources()) == 3
         stop.clear()
         assert len(refreshed(book, force=True)[-1].runs) == 12
 

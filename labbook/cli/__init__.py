@@ -132,6 +132,11 @@ def _shared_options() -> Parser:
     group.add_argument(
         "--notebook", metavar="PATH", help="the notebook's folder, or :memory: (else LABBOOK_NOTEBOOK)"
     )
+    group.add_argument(
+        "--columns",
+        metavar="MAP",
+        help='what the columns of tables that are read mean, such as "N=Model Size,D=Tokens,loss=final"',
+    )
     group.add_argument("--no-color", action="store_true", help="no colours, as NO_COLOR does")
     group.add_argument("--width", type=int, metavar="N", help="columns of text output")
     group.add_argument("-q", "--quiet", action="store_true", help="nothing on stderr but errors")

@@ -5,20 +5,22 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from labbook.errors import Exit, NotFoundError, ReadError
+from labbook.errors import Exit, Interrupted, NotFoundError, ReadError, UsageError
 from labbook.filter import parse_filter
 from labbook.selection import find_ladder, find_runs
 from labbook.summary import IngestReport, Progress, RunView, Summary
-from labbook.text import speaks_unicode
+from labbook.text import PATH_LIMIT, clean, speaks_unicode
 
 if TYPE_CHECKING:
     from labbook.store import Notebook
@@ -69,7 +71,7 @@ def reading(args: argparse.Namespace, words: Sequence[str]) -> Iterator[tuple[Wo
 def say(args: argparse.Namespace, line: str) -> None:
     """One line of words on stderr, unless --quiet."""
     if not args.quiet:
-        sys.stderr.write(f"labbook: {line}\n")
+        sys.stderr.write(f"labbook: {clean(line, PATH_LIMIT)}\n")
 
 
 def required_paths(words: Sequence[str]) -> list[Path]:
@@ -89,33 +91,86 @@ def required_paths(words: Sequence[str]) -> list[Path]:
 def read_paths(
     args: argparse.Namespace, book: Workbook, paths: Sequence[Path], *, dry: bool = False
 ) -> IngestReport:
-    """Read the paths into the notebook (not at all in a dry run), with a progress line on a terminal."""
+    """Read the paths into the notebook (not at all in a dry run), with a progress line on a terminal.
+
+    Raises UsageError for a --columns that is no map, Interrupted on ctrl+c, once what was being read is
+    stored; a second ctrl+c does not wait.
+    """
+    from labbook.logs.column_map import parse_columns
+
+    columns = parse_columns(args.columns) if args.columns else {}
     bar = ProgressLine(not args.quiet and sys.stderr.isatty())
+    with stopping() as stop:
+        try:
+            report = book.ingest(paths, bar.show, stop.is_set, dry=dry, columns=columns)
+        finally:
+            bar.clear()
+    absent = [text for _, code, _, text, _ in report.issues if code == "no-column"]
+    if absent and all(path.is_file() for path in paths):
+        raise UsageError(f"--columns: {absent[0]}", "names as the table's header has them")
+    if stop.is_set() and report.interrupted:
+        raise Interrupted(f"interrupted; {bar.reached()}kept", "the same command goes on from there")
+    return report
+
+
+@contextmanager
+def stopping() -> Iterator[threading.Event]:
+    """An event that the first ctrl+c sets; the second one interrupts at once."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+
+    def first(number: int, frame: object) -> None:
+        stop.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = signal.signal(signal.SIGINT, first)
     try:
-        return book.ingest(paths, progress=bar.show, dry=dry)
+        yield stop
     finally:
-        bar.clear()
+        signal.signal(signal.SIGINT, before)
 
 
 class ProgressLine:
     """One line on stderr with how far a long read is; nothing for a short one or without a terminal."""
 
+    WIDTH = 20
+    """Signs of the bar."""
+
     def __init__(self, wanted: bool) -> None:
         self.wanted = wanted
         self.started = time.monotonic()
         self.drawn = 0.0
+        self.first: Progress | None = None
+        self.last: Progress | None = None
 
     def show(self, p: Progress) -> None:
         """Draw the line again, at most ten times a second."""
         now = time.monotonic()
+        self.first, self.last = self.first or p, p
         if not self.wanted or now - self.started < 0.5 or now - self.drawn < 0.1:
             return
         self.drawn = now
-        rate = p.bytes_done / max(now - self.started, 1e-9)
-        left = (p.bytes_total - p.bytes_done) / rate if rate else 0.0
-        text = f"reading {p.done}/{p.total} files, {rate / 1e6:.1f} MB/s, {left:.0f} s left"
-        sys.stderr.write(f"\r\x1b[K{text}")
+        sys.stderr.write(f"\r\x1b[K{self.text(p, now - self.started)}")
         sys.stderr.flush()
+
+    def text(self, p: Progress, seconds: float) -> str:
+        """`reading [#####...............]  27%  12/50 files  31.2 MB/s  0:42 left`."""
+        begun = self.first.bytes_done if self.first is not None else 0
+        rate = (p.bytes_done - begun) / max(seconds, 1e-9)
+        share = p.bytes_done / p.bytes_total if p.bytes_total else 0.0
+        bar = "#" * int(share * self.WIDTH)
+        left = f"{timedelta(seconds=round((p.bytes_total - p.bytes_done) / rate))} left" if rate else ""
+        files = f"{p.done}/{p.total} files"
+        return f"reading [{bar:.<{self.WIDTH}}] {share:4.0%}  {files}  {rate / 1e6:.1f} MB/s  {left}".rstrip()
+
+    def reached(self) -> str:
+        """How far it came: `12 of 50 files (31 %) are read and `."""
+        if self.last is None:
+            return "what was read is "
+        share = self.last.bytes_done / self.last.bytes_total if self.last.bytes_total else 0.0
+        return f"{self.last.done} of {self.last.total} files ({share:.0%} of the bytes) are read and "
 
     def clear(self) -> None:
         """Take the line away."""

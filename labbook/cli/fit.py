@@ -1,6 +1,7 @@
 """Fit the laws to a ladder: parameters with intervals, comparison of the forms, regimes, a log-log plot.
 
-LADDER is a key (see `labbook ladders`), the start of one, or a path that is read first. All laws are fitted
+LADDER is a key (see `labbook ladders`), the start of one, or a path that is read first; a path with several
+ladders in it prints them all, as a list with --json. All laws are fitted
 to the same rungs by least squares in log loss and compared by AICc and by hold-out of the largest size.
 """
 
@@ -17,7 +18,7 @@ from labbook.cli.common import (
 )
 from labbook.errors import Exit, FitError, NotFoundError
 from labbook.filter import parse_filter
-from labbook.selection import find_ladder
+from labbook.selection import find_ladder, find_ladders
 from labbook.summary import LadderView
 
 PLOT_WIDTH, PLOT_HEIGHT = 100, 24
@@ -38,18 +39,20 @@ def run(args: argparse.Namespace) -> int:
     from labbook.report.json import dumps, fit_json
 
     law = _known_law(args.law)
-    with reading(args, [args.ladder or ""]) as (book, _):
+    with reading(args, [args.ladder or ""]) as (book, paths):
         only = parse_filter(args.runs) if args.runs else None
         summary = book.summary(reading=args.reading, only=only)
         if only and not only.select(summary.runs):
             raise NotFoundError(f"no run matches {args.runs!r}", "see: labbook runs")
-    view = _with_law(find_ladder(summary, args.ladder), law)
+    found = find_ladders(summary, args.ladder) if paths else [find_ladder(summary, args.ladder)]
+    views = [_with_law(view, law) for view in found]
     if args.json:
-        emit(dumps(fit_json(view)))
+        emit(dumps(fit_json(views[0]) if len(views) == 1 else [fit_json(view) for view in views]))
     else:
-        emit(ladder_report(view, style(args), plot=not args.no_plot))
-    if view.comparison is None or not view.comparison.fits:
-        refusal = view.refused
+        how = style(args)
+        emit("\n\n".join(ladder_report(view, how, plot=not args.no_plot) for view in views))
+    if all(view.comparison is None or not view.comparison.fits for view in views):
+        refusal = views[0].refused
         raise FitError(refusal.text if refusal else "no law could be fitted", refusal.remedy if refusal else "")
     return int(Exit.OK)
 

@@ -30,10 +30,12 @@ def run(args: argparse.Namespace) -> int:
         with reading(args, args.paths) as (book, paths):
             return print_board(args, book, paths)
     from labbook.cli.session import Session
+    from labbook.logs.column_map import parse_columns
     from labbook.tui import run as run_app
 
     with open_notebook(args, silent=True) as notebook:
-        return run_app(Session(notebook, roots), scope=scope_of(roots))
+        columns = parse_columns(args.columns) if args.columns else None
+        return run_app(Session(notebook, roots, columns=columns), scope=scope_of(roots))
 
 
 def _roots(words: Sequence[str]) -> list[Path]:

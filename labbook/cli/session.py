@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,8 +23,15 @@ class Session:
     The walk is imported in the thread that first asks for it, so that the first frame does not wait for it.
     """
 
-    def __init__(self, notebook: Notebook, roots: Sequence[Path] = (), folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        notebook: Notebook,
+        roots: Sequence[Path] = (),
+        folder: Path | None = None,
+        columns: Mapping[str, str] | None = None,
+    ) -> None:
         self.notebook = notebook
+        self.columns = columns
         self.roots = tuple(roots)
         self.folder = folder if folder is not None else Path.cwd()
         """Where reports are written."""
@@ -38,7 +45,7 @@ class Session:
             if self._book is None:
                 from labbook.workbook import Workbook
 
-                self._book = Workbook(self.notebook, roots=self.roots)
+                self._book = Workbook(self.notebook, roots=self.roots, columns=self.columns)
             return self._book
 
     def last_known(self) -> Summary | None:

@@ -4,7 +4,7 @@
   labbook set 'd128-*' n_non_embedding=393216               a glob over names
   labbook set cpython-ladder tokens_per_step=4096           every run of a ladder
   labbook set --from-name 'd{n_embd}-D{unique_tokens}' n_layer=2     read values out of the runs' names
-  labbook set --table known.csv                             a CSV: column `run`, the others are keys
+  labbook set --table known.csv                             a CSV: column `run`, the others are keys or N, D
 
 An empty value (KEY=) takes a value back. `labbook set --keys` lists the keys.
 """
@@ -126,24 +126,50 @@ def _per_run(
 
 
 def _from_table(path: Path, runs: Sequence[RunView], values: dict[str, str]) -> dict[str, dict[str, str]]:
+    headings, rows = _table(path)
+    keys = {heading: _key(path, heading) for heading in headings[1:]}
+    found: dict[str, dict[str, str]] = {}
+    for number, row in enumerate(rows, start=2):
+        name = row[headings[0]]
+        matching = [r for r in runs if name in (r.run_id, r.name)]
+        if not matching:
+            raise NotFoundError(f"{path}:{number}: no run {name!r}", "see: labbook runs")
+        given = assignments(f"{key}={row[heading]}" for heading, key in keys.items() if row[heading])
+        for run in matching:
+            found[run.run_id] = {**values, **given}
+    return found
+
+
+def _table(path: Path) -> tuple[list[str], list[dict[str, str]]]:
+    """(headings with the run's first, rows) of a table of values; blank lines left out. Raises UsageError."""
+    from labbook.logs.given import RUN_COLUMNS
+    from labbook.logs.names import plain
+
     try:
-        with path.open(newline="", encoding="utf-8-sig") as f:
-            rows = list(csv.DictReader(f))
+        text = path.read_text(encoding="utf-8-sig")
+        first = text.partition("\n")[0]
+        lines = csv.reader(text.splitlines(), delimiter=max(",;\t", key=first.count))
+        cells = [[cell.strip() for cell in row] for row in lines if any(cell.strip() for cell in row)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UsageError(
             f"cannot read {path}: {error}", "a CSV with a column `run` and one column a key"
         ) from error
-    if not rows or "run" not in rows[0]:
+    headings = cells[0] if cells else []
+    named = [heading for word in RUN_COLUMNS for heading in headings if plain(heading) == word]
+    if not named:
         raise UsageError(f"{path} has no column `run`", "first line e.g.: run,n,unique_tokens")
-    found: dict[str, dict[str, str]] = {}
-    for number, row in enumerate(rows, start=2):
-        matching = [r for r in runs if row["run"] in (r.run_id, r.name)]
-        if not matching:
-            raise NotFoundError(f"{path}:{number}: no run {row['run']!r}", "see: labbook runs")
-        given = assignments(f"{k}={v}" for k, v in row.items() if k and k != "run" and v)
-        for run in matching:
-            found[run.run_id] = {**values, **given}
-    return found
+    rows = [dict(zip(headings, row + [""] * len(headings), strict=False)) for row in cells[1:]]
+    return [named[0], *(h for h in headings if h and h not in named)], rows
+
+
+def _key(path: Path, heading: str) -> str:
+    """The key a heading stands for. Raises UsageError where it stands for none."""
+    from labbook.logs.given import check_given, given_key
+
+    key = given_key(heading)
+    if key is None:
+        check_given(heading, "")
+    return key or heading
 
 
 def _write(book: Workbook, per_run: dict[str, dict[str, str]]) -> None:

@@ -12,6 +12,8 @@ from typing import Any
 from labbook.records import NAN, Figure, RunPart, Scalar
 from labbook.text import clean
 
+LEFT_OUT = "table.leave_out"
+"""Configuration key of what a run's own row of a table says against using it: a state, a missing loss."""
 MOST_KEYS = 4000
 """Configuration entries kept of one run."""
 DEEPEST = 12

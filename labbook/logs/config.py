@@ -3,108 +3,26 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
+from labbook.logs.config_names import KEYS
 from labbook.logs.names import plain
 from labbook.logs.numbers import human, number
 from labbook.records import Said, Scalar
 
-KEYS: dict[str, tuple[str, ...]] = {
-    "n_non_embedding": (
-        "non_embedding_params",
-        "n_params_non_embedding",
-        "n_non_embedding",
-        "non_embedding_parameters",
-        "num_non_embedding_params",
-        "params_no_embed",
-        "n_no_emb",
-    ),
-    "n_active": ("n_active", "active_params", "num_active_params", "activated_params", "n_active_params"),
-    "n_total": (
-        "n_total",
-        "n_params",
-        "num_params",
-        "num_parameters",
-        "n_parameters",
-        "model_params",
-        "total_params",
-        "total_parameters",
-        "n_params_total",
-        "param_count",
-    ),
-    "tokens_per_step": ("tokens_per_step", "tokens_per_iter", "tokens_per_iteration", "tokens_per_batch"),
-    "unique_tokens": ("unique_tokens", "dataset_tokens", "n_unique_tokens", "num_unique_tokens", "u_unique"),
-    "planned_steps": (
-        "max_iters",
-        "max_steps",
-        "total_steps",
-        "num_training_steps",
-        "max_train_steps",
-        "num_train_steps",
-        "train_steps",
-        "training_steps",
-        "train_iters",
-        "num_iterations",
-        "num_steps",
-        "n_steps",
-        "total_iters",
-    ),
-    "planned_tokens": ("planned_tokens", "token_budget", "train_tokens", "training_tokens", "max_tokens"),
-    "seq_len": (
-        "block_size",
-        "seq_len",
-        "seq_length",
-        "sequence_length",
-        "context_length",
-        "max_seq_len",
-        "max_seq_length",
-        "ctx_len",
-        "n_ctx",
-        "context_size",
-        "max_length",
-        "n_positions",
-        "max_position_embeddings",
-    ),
-    "global_batch": ("global_batch_size", "total_train_batch_size", "effective_batch_size"),
-    "batch": (
-        "batch_size",
-        "train_batch_size",
-        "per_device_train_batch_size",
-        "micro_batch_size",
-        "device_batch_size",
-        "train_micro_batch_size_per_gpu",
-    ),
-    "accumulation": (
-        "gradient_accumulation_steps",
-        "grad_accum_steps",
-        "accumulate_grad_batches",
-        "grad_accumulation",
-        "accumulation_steps",
-        "gas",
-    ),
-    "world": ("world_size", "ddp_world_size", "num_gpus", "n_gpus", "num_processes", "global_num_gpus"),
-    "peak_lr": ("learning_rate", "peak_lr", "max_lr", "base_lr", "lr", "optimizer.lr"),
-    "layers": ("n_layer", "n_layers", "num_layers", "num_hidden_layers", "depth"),
-    "width": ("n_embd", "hidden_size", "d_model", "n_embed", "model_dim", "embed_dim", "hidden_dim", "dim"),
-    "heads": ("num_attention_heads", "n_head", "n_heads", "num_heads"),
-    "kv_heads": ("num_key_value_heads", "n_kv_heads", "n_kv_head", "num_query_groups"),
-    "head_dim": ("head_dim",),
-    "ffn": ("intermediate_size", "ffn_hidden_size", "d_ff", "n_inner", "ffn_dim", "moe_intermediate_size"),
-    "vocab": ("padded_vocab_size", "vocab_size", "n_vocab"),
-    "experts": ("num_local_experts", "num_experts", "n_routed_experts"),
-    "experts_used": ("num_experts_per_tok", "moe_top_k", "top_k_experts"),
-    "seed": ("seed", "random_seed", "manual_seed"),
-    "dataset": ("dataset", "dataset_name", "data.dataset", "train_dataset", "data_name"),
-    "tokenizer": ("tokenizer", "tokenizer_name", "tokenizer_type"),
-    "family": ("model_type", "architecture", "architectures", "model_family", "arch"),
-    "schedule": ("lr_schedule", "lr_scheduler_type", "lr_scheduler", "scheduler", "lr_decay_style", "schedule"),
-    "activation": ("hidden_act", "activation", "activation_function", "hidden_activation"),
-    "tied": ("tie_word_embeddings", "tie_embeddings", "tied_embeddings"),
-}
-"""Names by quantity, the first that is present wins; compared whole, then as the last part of a path."""
-
 _PLAIN = {quantity: tuple(plain(name) for name in listed) for quantity, listed in KEYS.items()}
+_KNOWN = frozenset(name for listed in _PLAIN.values() for name in listed)
+_OTHER_MODELS = re.compile(
+    r"(vision|audio|teacher|draft|ref|reference|critic|reward|generation|quantization|eval|evaluation|validation)"
+    r"(_(model|config|tower|encoder))?\Z|task_specific_params\Z"
+)
+"""Levels of a configuration that speak of something else than the model and data of the training."""
+LEAST_N = 1000.0
+"""A bare `N` below it counts something else."""
+_TRUTH = {"true": True, "false": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,23 +46,29 @@ class Config:
     def __init__(self, said: Sequence[Said]) -> None:
         self._by_name: dict[str, list[Entry]] = {}
         self._by_tail: dict[str, list[Entry]] = {}
-        """By the last part of a path: `model.n_layer` under `n_layer`."""
+        """By the last parts of a path: `model.n_layer` under `n_layer`."""
+        self._found: dict[str, list[Entry]] = {}
         for one in said:
             for key, value in one.config.items():
-                if value is not None and not key.startswith("given."):
-                    self._put(Entry(key, value, one.config_source))
-
-    def _put(self, entry: Entry) -> None:
-        self._by_name.setdefault(plain(entry.key), []).append(entry)
-        tail = entry.key.replace("/", ".").rpartition(".")
-        if tail[1]:
-            self._by_tail.setdefault(plain(tail[2]), []).append(entry)
+                place = _place(key) if value is not None and (key != "N" or _is_n(value)) else None
+                if place is not None:
+                    name, is_whole = place
+                    known = self._by_name if is_whole else self._by_tail
+                    known.setdefault(name, []).append(Entry(key, value, one.config_source))
 
     def all(self, quantity: str) -> list[Entry]:
-        """Every value of a quantity, the preferred name first."""
-        names = _PLAIN[quantity]
-        found = [entry for name in names for entry in self._by_name.get(name, ())]
-        return found or [entry for name in names for entry in self._by_tail.get(name, ())]
+        """Every value of a quantity, the preferred name first, whole names before the ends of longer ones."""
+        found = self._found.get(quantity)
+        if found is None:
+            names = _PLAIN[quantity]
+            found = [entry for name in names for entry in self._by_name.get(name, ())]
+            found = found or [entry for name in names for entry in self._by_tail.get(name, ())]
+            self._found[quantity] = found
+        return found
+
+    def has(self, quantity: str) -> bool:
+        """True where any value of the quantity is there."""
+        return bool(self.all(quantity))
 
     def number(self, quantity: str) -> tuple[float, int | None, Entry] | None:
         """(value, digits, entry) of the first positive number of a quantity."""
@@ -164,13 +88,46 @@ class Config:
         found = self.number(quantity)
         return found[0] if found else None
 
+    def contradicts(self, quantity: str) -> bool:
+        """True where the same name stands in several places with different numbers."""
+        found = self.numbers(quantity)
+        name = plain(found[0][2].key.replace("/", ".").rpartition(".")[2]) if found else ""
+        same = [v for v, _, e in found if plain(e.key.replace("/", ".").rpartition(".")[2]) == name]
+        return len(set(same)) > 1
+
     def text(self, quantity: str) -> str | None:
         """The first text of a quantity."""
         return next((str(e.value) for e in self.all(quantity) if not isinstance(e.value, bool)), None)
 
     def flag(self, quantity: str) -> bool | None:
-        """The first truth value of a quantity."""
-        return next((e.value for e in self.all(quantity) if isinstance(e.value, bool)), None)
+        """The first truth value of a quantity, as such or as the word for it."""
+        values = (e.value if isinstance(e.value, bool) else _truth(e.value) for e in self.all(quantity))
+        return next((value for value in values if value is not None), None)
+
+
+@lru_cache(maxsize=1 << 14)
+def _place(key: str) -> tuple[str, bool] | None:
+    """(name of the table, True where it is the whole key) a key is looked up by, None for all others."""
+    if key.startswith("given."):
+        return None
+    whole = plain(key) if key != "N" else plain("n_params")
+    if whole in _KNOWN:
+        return whole, True
+    parts = key.replace("/", ".").split(".")
+    if any(_OTHER_MODELS.match(plain(part)) for part in parts[:-1]):
+        return None
+    tails = (plain(".".join(parts[start:])) for start in range(1, len(parts)))
+    return next(((tail, False) for tail in tails if tail in _KNOWN), None)
+
+
+def _is_n(value: Scalar) -> bool:
+    """True where a bare `N` is large enough to be a number of parameters."""
+    read = sized(value)
+    return read is not None and read[0] >= LEAST_N
+
+
+def _truth(value: Scalar) -> bool | None:
+    return _TRUTH.get(value.strip().lower()) if isinstance(value, str) else None
 
 
 def sized(value: Scalar) -> tuple[float, int | None] | None:

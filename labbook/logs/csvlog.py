@@ -8,6 +8,7 @@ from pathlib import Path
 
 from labbook.logs import names
 from labbook.logs.carry import load_part, save_part
+from labbook.logs.column_map import apply_columns, column_issues, columns_in, kept
 from labbook.logs.endings import Endings
 from labbook.logs.format import Evidence, Sample, Sniffed
 from labbook.logs.lines import LONGEST_ROW, Lines, unlabel
@@ -18,6 +19,7 @@ from labbook.text import clean
 
 _SEPARATORS = (",", "\t", ";")
 _LIGHTNING = frozenset({"epoch", "step"})
+NO_STEP = "a row without step, tokens or epoch"
 _LOOKED_AT = 50
 """Rows after the header of which one has to be whole."""
 
@@ -49,12 +51,16 @@ def header_of(line: str) -> tuple[str, list[str]] | None:
 def row_of(line: str, header: tuple[str, list[str]]) -> list[str]:
     """The cells of a row; empty ones after the last column, from a separator at the end, are no cells.
 
+    Between semicolons a comma is the point of a decimal.
+
     Raises csv.Error.
     """
     separator, columns = header
     cells = split(line, separator)
     while len(cells) > len(columns) and not cells[-1]:
         cells.pop()
+    if separator == ";":
+        return [cell.replace(",", ".") if cell.count(",") == 1 else cell for cell in cells]
     return cells
 
 
@@ -109,49 +115,103 @@ class Csv:
         if sample.binary or len(sample.head_lines) < 1:
             return None
         found = header_of(sample.head_lines[0])
+        if found is not None and sample.columns:
+            found = found[0], apply_columns(sample.columns, found[1])
         if found is None or not (_has_axis(found[1]) and _has_loss(found[1])) or names.is_ladder_row(found[1]):
             return None
         return found if uneven(sample.head_lines, found) is None else None
 
-    def read(self, path: Path, offset: int, state: dict[str, object], *, final: bool = False) -> Reading:
-        part = load_part(state.get("part"), self._new_part())
-        rows, endings = Rows(state.get("rows")), Endings(state.get("endings"))
-        lines = Lines(path, offset, state, final=final, longest=LONGEST_ROW, heads=False)
-        header = _known_header(state)
-        issues: list[Issue] = []
+    def read(
+        self,
+        path: Path,
+        offset: int,
+        state: dict[str, object],
+        *,
+        final: bool = False,
+        limit: int | None = None,
+    ) -> Reading:
+        reader = _Reader(load_part(state.get("part"), self._new_part()), state)
+        lines = Lines(
+            path,
+            offset,
+            state,
+            final=final,
+            longest=LONGEST_ROW,
+            heads=False,
+            limit=limit,
+            bulk=reader.block,
+        )
         for place, line in lines:
-            if header is None:
-                header = header_of(line) if not line.endswith(CUT) else None
-                issues += _twice(header, place)
-                continue
-            before = rows.added
-            cells = self._cells(line, place, header, endings, (part, issues))
-            if cells is not None and not rows.add(part, _named(header, cells), place, issues):
-                issues.append(Issue("no-step", "a row without step, tokens or epoch", f"line {place}"))
-            if rows.added > before:
-                endings.take_back(part)
-        issues += lines.unread()
-        kept: dict[str, object] = {
-            "part": save_part(part),
-            "rows": rows.state(),
-            "header": header,
-            "endings": endings.state(),
-        }
-        return Reading([part], lines.offset, lines.state() | kept, issues)
+            reader.line(line, place)
+        issues = [*reader.issues, *lines.unread()]
+        return Reading([reader.part], lines.offset, lines.state() | reader.state(), issues, more=lines.more)
 
     def _new_part(self) -> RunPart:
         return RunPart(step_origin=1)
 
-    def _cells(
-        self,
-        line: str,
-        place: int,
-        header: tuple[str, list[str]],
-        endings: Endings,
-        into: tuple[RunPart, list[Issue]],
-    ) -> list[str] | None:
+
+class _Reader:
+    """One pass over a table. Kept as JSON between readings."""
+
+    def __init__(self, part: RunPart, state: dict[str, object]) -> None:
+        self.part = part
+        self.rows, self.endings = Rows(state.get("rows")), Endings(state.get("endings"))
+        self.header = _known_header(state)
+        self.columns = columns_in(state)
+        self.issues: list[Issue] = []
+
+    def state(self) -> dict[str, object]:
+        """What `__init__` needs to go on."""
+        return {
+            "part": save_part(self.part),
+            "rows": self.rows.state(),
+            "header": self.header,
+            "endings": self.endings.state(),
+            **kept(self.columns),
+        }
+
+    def line(self, line: str, place: int) -> None:
+        """Take one line."""
+        if self.header is None:
+            self.header = header_of(line) if not line.endswith(CUT) else None
+            if self.header is not None and self.columns:
+                separator, columns = self.header
+                self.issues += column_issues(self.columns, columns, f"line {place}")
+                self.header = separator, apply_columns(self.columns, columns)
+            self.issues += _twice(self.header, place)
+            return
+        before = self.rows.added
+        cells = self._cells(line, place, self.header)
+        if cells is not None and not self.rows.add(self.part, _named(self.header, cells), place, self.issues):
+            self.issues.append(Issue("no-step", NO_STEP, f"line {place}"))
+        if self.rows.added > before:
+            self.endings.take_back(self.part)
+
+    def block(self, block: bytes, passed: int) -> int:
+        """Take a block of lines at once and say how many; 0 where one is odd, and then nothing was taken."""
+        import numpy as np
+
+        from labbook.logs.bulk import put
+        from labbook.logs.cells import table_group
+
+        header, start = self.header, 0
+        if header is None:
+            start = block.index(b"\n") + 1
+            header = header_of(block[: start - 1].decode("utf-8", "replace"))
+        found = table_group(block[start:], *header) if header is not None and not self.endings.inside else None
+        if found is None:
+            return 0
+        if self.header is None:
+            self.header, passed = header, passed + 1
+            self.issues += _twice(header, passed)
+        before, count = self.rows.added, len(found.at)
+        put(self.rows, self.part, [found], passed + 1 + np.arange(count), self.issues, stray=NO_STEP)
+        if self.rows.added > before:
+            self.endings.take_back(self.part)
+        return count + (start > 0)
+
+    def _cells(self, line: str, place: int, header: tuple[str, list[str]]) -> list[str] | None:
         """The cells of a row; None for what is none, which is an issue unless a crash printed it."""
-        part, issues = into
         text = line.removesuffix(CUT)
         if not text.strip():
             return None
@@ -162,11 +222,12 @@ class Csv:
             cells, problem = [], f"not a row: {clean(str(error), 80)}"
         if cells == header[1]:
             return None  # the header again, after a restart
-        problem = problem or _problem(cells, header, text, strict=endings.inside)
+        problem = problem or _problem(cells, header, text, strict=self.endings.inside)
         if problem is None:
             return [*cells[:-1], ""] if line.endswith(CUT) else cells  # the last cell may be cut short
-        if not endings.see(unlabel(text)[1], place, part):
-            issues.append(Issue("cut-tail" if line.endswith(CUT) else "bad-line", problem, f"line {place}"))
+        if not self.endings.see(unlabel(text)[1], place, self.part):
+            code = "cut-tail" if line.endswith(CUT) else "bad-line"
+            self.issues.append(Issue(code, problem, f"line {place}"))
         return None
 
 
@@ -187,11 +248,8 @@ class LightningCsv(Csv):
 
 def _named(header: tuple[str, list[str]], cells: list[str]) -> dict[str, str]:
     """The row by column; of columns with the same name the first counts."""
-    separator, columns = header
-    if separator == ";":
-        cells = [cell.replace(",", ".") if cell.count(",") == 1 else cell for cell in cells]
     row: dict[str, str] = {}
-    for name, cell in zip(columns, cells, strict=True):
+    for name, cell in zip(header[1], cells, strict=True):
         if name:
             row.setdefault(name, cell)
     return row

@@ -50,6 +50,11 @@ _SCHEDULER: tuple[tuple[re.Pattern[str], End, int], ...] = (
 _SCHEDULERS = ("slurmstepd: ", "srun: ", "PBS: ", "error: *** ", "error: Detected ")
 
 
+def may_end(line: str) -> bool:
+    """True where a scheduler's words stand in a line, as they do behind a record that was cut short."""
+    return any(word in line for word in _SCHEDULERS)
+
+
 def ending(line: str) -> tuple[End, int, str] | None:
     """(what ended, how telling it is, the words) of a bare line that stands for itself; else None."""
     for word in _SCHEDULERS:

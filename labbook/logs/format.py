@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +13,9 @@ from typing import BinaryIO, Protocol, runtime_checkable
 from labbook.logs.lines import decode_sample, encoding_of, looks_binary, pieces, unlabel
 from labbook.logs.opening import Unpacked, opened
 from labbook.records import Reading
+from labbook.text import strip_escapes
 
+_DIGITS = bytes.maketrans(b"123456789", b"000000000")
 SAMPLE = 1 << 16
 """Bytes taken from the head, the middle and the tail of a file."""
 LONG_HEAD = 1 << 20
@@ -36,6 +40,19 @@ class Sniffed:
     evidence: tuple[Evidence, ...]
 
 
+_ROWS = 40
+"""Lines by which rows of data are known."""
+_DIGIT = re.compile(r"\d")
+_NUMERIC = re.compile(r"[-+\d.eE,;\t \"naifNAIF]*\Z")
+
+
+def _is_object(line: str) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
 class Sample:
     """Head, middle and tail of a file, read once and shared by every format's `sniff`."""
 
@@ -45,6 +62,8 @@ class Sample:
         self.head = head
         self.middle = middle
         self.tail = tail
+        self.columns: Mapping[str, str] = {}
+        """What a person says the columns of a table mean, by canonical key."""
 
     @property
     def whole(self) -> bool:
@@ -62,6 +81,39 @@ class Sample:
         return looks_binary(self.head, self.encoding) and looks_binary(self.tail or self.head, self.encoding)
 
     @cached_property
+    def text(self) -> str:
+        """All of the sample without escapes, for a quick look; empty where it is binary."""
+        if self.binary:
+            return ""
+        blocks = (self.head, *(block for _, block in self._later()))
+        return strip_escapes("\n".join(decode_sample(block, self.encoding) for block in blocks))
+
+    @cached_property
+    def columns_in_first_line(self) -> int:
+        """Cells of the first line by its commonest separator, as far as the head goes; 0 where it is binary."""
+        if self.binary:
+            return 0
+        line, _, _ = decode_sample(self.head, self.encoding).partition("\n")
+        return 1 + max(map(line.count, ",\t;")) if line.lstrip()[:1] not in ("{", "[") else 1
+
+    @cached_property
+    def is_rows(self) -> bool:
+        """True where the head is JSON lines or a table: rows of data, which no trainer prints between words."""
+        lines = [line for line in self.head_lines[:_ROWS] if line.strip()]
+        if self.binary or len(lines) < 3:
+            return False
+        if lines[0].lstrip().startswith("{"):
+            return all(map(_is_object, lines[: _ROWS // 4]))
+        separator = max(",\t;", key=lines[0].count)
+        cells = lines[0].count(separator)
+        return (
+            cells > 0
+            and _DIGIT.search(lines[0].partition(separator)[0]) is None
+            and all(line.count(separator) == cells for line in lines[1:])
+            and all(_NUMERIC.match(line) for line in lines[1:])
+        )
+
+    @cached_property
     def lines(self) -> tuple[tuple[str, str], ...]:
         """(place, line) of every complete line of the sample; places after the head are byte offsets."""
         return tuple(self._lines())
@@ -70,6 +122,17 @@ class Sample:
     def bare_lines(self) -> tuple[tuple[str, str], ...]:
         """`lines` without escapes and labels of ranks."""
         return tuple((place, unlabel(line)[1]) for place, line in self.lines)
+
+    @cached_property
+    def shapes(self) -> tuple[tuple[int, tuple[tuple[str, str], ...]], ...]:
+        """`bare_lines` that differ in their digits alone, as (how many, the first two of them)."""
+        flat = "\n".join(bare for _, bare in self.bare_lines).encode("utf-8", "replace").translate(_DIGITS)
+        found: dict[bytes, list[int]] = {}
+        for index, shape in enumerate(flat.split(b"\n")[: len(self.bare_lines)]):
+            found.setdefault(shape, []).append(index)
+        return tuple(
+            (len(rows), tuple(self.bare_lines[index] for index in rows[:2])) for rows in found.values()
+        )
 
     @cached_property
     def head_lines(self) -> tuple[str, ...]:

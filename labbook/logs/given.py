@@ -7,6 +7,8 @@ from collections.abc import Callable
 from difflib import get_close_matches
 
 from labbook.errors import UsageError
+from labbook.logs.config_names import SIZES as NAMES
+from labbook.logs.names import plain
 from labbook.quantities import parse_size
 from labbook.text import clean
 
@@ -60,6 +62,11 @@ TEXTS = {
     "leave_out": "keeps the run out of every fit; the value is the reason",
 }
 """Words, and what they mean."""
+READING = {
+    "format": "the format the run's log is read by, where it was taken for another",
+    "step": "the name of the log's own step counter, where it is not known",
+}
+"""What is needed before a log is read, so that only labbook.toml beside the log can say it."""
 MEANINGS = {**SIZES, "unit": f"of the loss: {', '.join(UNITS)}", **TEXTS}
 
 _CHECKS: tuple[tuple[tuple[str, ...], Callable[[str], None]], ...] = (
@@ -69,6 +76,25 @@ _CHECKS: tuple[tuple[tuple[str, ...], Callable[[str], None]], ...] = (
 )
 GIVEN_KEYS = {key: check for keys, check in _CHECKS for key in keys}
 """Every key a person may give, with its check."""
+
+
+RUN_COLUMNS = ("run", "run_id", "run_name", "name", "id")
+"""Headings of the column that names the run, in a table of given values."""
+_HEADINGS = {
+    "n": ("params", "parameters", "model_size", "size"),
+    "tokens_seen": ("d", "tokens", "training_tokens", "train_tokens"),
+    "unique_tokens": ("u",),
+    "learning_rate": ("lr",),
+}
+
+
+def given_key(heading: str) -> str | None:
+    """The key a table's heading stands for: `N`, `Params` and `n_params` are known too; None for others."""
+    name = plain(heading)
+    if name in GIVEN_KEYS:
+        return name
+    listed = {key: (*_HEADINGS.get(key, ()), *NAMES.get(key, ())) for key in GIVEN_KEYS}
+    return next((key for key, names in listed.items() if name in names), None)
 
 
 def check_given(key: str, value: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from labbook.logs.carry import add_figure
 from labbook.logs.format import Evidence, Sample, Sniffed
 from labbook.logs.numbers import number
+from labbook.logs.opening import opened
 from labbook.logs.rows import Rows
 from labbook.records import Figure, Issue, Reading, RunPart
 from labbook.text import clean
@@ -33,6 +34,8 @@ class TrainerState:
     def sniff(self, sample: Sample) -> Sniffed | None:
         if sample.binary or not sample.head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
             return None
+        if b"log_history" not in sample.head + sample.middle + sample.tail and sample.encoding == "utf-8":
+            return None
         for place, line in sample.lines or (("line 1", sample.head.decode("utf-8", "replace")),):
             if '"log_history"' in line:
                 at = line.index('"log_history"')
@@ -41,8 +44,17 @@ class TrainerState:
             return None
         return Sniffed(0.98, (Evidence("", '"log_history"'),))
 
-    def read(self, path: Path, offset: int, state: dict[str, object], *, final: bool = False) -> Reading:
-        data = path.read_bytes()
+    def read(
+        self,
+        path: Path,
+        offset: int,
+        state: dict[str, object],
+        *,
+        final: bool = False,
+        limit: int | None = None,
+    ) -> Reading:
+        with opened(path) as file:
+            data = file.read()
         try:
             tree = json.loads(data.decode("utf-8-sig", "replace"))
         except (ValueError, RecursionError):  # a checkpoint is being written

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import math
+import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
 from labbook.logs.names import HELD_OUT
-from labbook.records import Latest, Points, RunPart
+from labbook.logs.streams import is_job_output, stream_name
+from labbook.records import Points, RunPart
 from labbook.text import clean
 
+FOLDERS = frozenset({"mlflow-files", "dvclive", "swanlab-folder", "sacred"})
+"""Formats whose folder is the run, or holds its runs."""
 COMMON = 20
 """Steps two sources must share before they can be called the same run."""
 AGREE = 0.95
 PRINTED = 1e-6
 """Relative precision of a float32 print."""
+JOINED = 0.2
+"""A resumed run's first loss is this close to the one before it."""
 
 _ROTATED = re.compile(r"(\.\d{1,3}|-\d{8}(\d{6})?|\.old|\.bak)?(\.gz|\.zst)?\Z")
 _GENERIC = re.compile(
@@ -40,6 +46,8 @@ class Place:
 
     folder: Path
     format: str
+    path: str = ""
+    """Of the source."""
 
 
 def run_folder(path: Path, format: str) -> Path:  # noqa: A002  the field's word
@@ -49,6 +57,8 @@ def run_folder(path: Path, format: str) -> Path:  # noqa: A002  the field's word
         return _wandb_folder(folder)
     if format == "tensorboard":
         return folder.parent if folder.name.lower() in HELD_OUT | {"train"} else folder
+    if format in FOLDERS:
+        return folder
     if _CHECKPOINT.match(folder.name):
         folder = folder.parent
     stem = bare_name(path)
@@ -62,26 +72,34 @@ def bare_name(path: Path) -> str:
 
 
 def _wandb_folder(folder: Path) -> Path:
-    """X for X/wandb/run-<time>-<id>, as long as X holds no other W&B run."""
-    inside = folder.parent
-    if not _WANDB_RUN.match(folder.name) or inside.name != "wandb":
+    """X for X/wandb/run-<time>-<id>, as long as X holds no other W&B run; else the first folder of that id."""
+    inside, match = folder.parent, _WANDB_RUN.match(folder.name)
+    if match is None:
         return folder
-    return inside.parent if len(_runs_in(inside)) <= 1 else folder
+    others = _runs_in(inside)
+    if inside.name == "wandb" and len(others) <= 1:
+        return inside.parent
+    return inside / min(others.get(match["id"], [folder.name]))
 
 
-def _runs_in(folder: Path) -> set[str]:
-    """Ids of the W&B runs in a folder; a resumed run has several folders and one id."""
+def _runs_in(folder: Path) -> dict[str, list[str]]:
+    """Folders by id of the W&B runs in a folder; a resumed run has several folders and one id."""
+    found: dict[str, list[str]] = {}
     try:
-        return {match["id"] for entry in folder.iterdir() if (match := _WANDB_RUN.match(entry.name))}
+        for entry in os.scandir(folder):
+            if match := _WANDB_RUN.match(entry.name):
+                found.setdefault(match["id"], []).append(entry.name.removeprefix("offline-"))
     except OSError:
-        return set()
+        return {}
+    return found
 
 
 def run_name(folder: Path, part: RunPart | None = None) -> str:
     """What the run is called: the name its log carries, else its folder's, with the number of the run."""
-    name = part.name if part is not None and part.name else _folder_name(folder)
-    suffix = f" {part.key}" if part is not None and part.key.startswith("#") else ""
-    return clean(name + suffix) or "run"
+    key = part.key if part is not None else ""
+    if part is not None and part.name:
+        return clean(f"{part.name} {key}" if key.startswith("#") else part.name) or "run"
+    return clean(f"{_folder_name(folder)} {key}".strip()) or "run"
 
 
 @lru_cache(maxsize=4096)
@@ -92,32 +110,37 @@ def _folder_name(folder: Path) -> str:
     return name
 
 
-def same_run(a: Place, b: Place, agree: bool | None) -> bool:
-    """True where two sources are one run. `agree` is what `twins` said of their losses.
+def same_run(a: Place, b: Place, agree: bool | None, goes_on: bool = False) -> bool:
+    """True where two sources are one run. `agree` is what `twins` said of their losses, `goes_on` what
+    `continues` did.
 
-    Inside one run folder different formats are one run until their losses disagree, several event files are
-    restarts and several trainer states are checkpoints. Across folders two sources stay apart.
+    Inside one run folder different formats are one run until their losses disagree, several event files and
+    resumed W&B files are restarts, several trainer states are checkpoints, rotated files are pieces, and of
+    two jobs' outputs the second may go on where the first ended. Across folders two sources stay apart.
     """
     if a.folder != b.folder:
         return False
-    if a.format == b.format:
-        return a.format in {"tensorboard", "hf-trainer-state"} or agree is True
-    return agree is not False
+    if a.format != b.format:
+        return agree is not False
+    if a.format in {"tensorboard", "hf-trainer-state", "wandb"} or agree is True:
+        return True
+    if a.path and stream_name(a.path, a.format) == stream_name(b.path, b.format):
+        return True
+    return goes_on and is_job_output(Path(a.path)) and is_job_output(Path(b.path))
 
 
-def leaders(latest: Iterable[Latest]) -> dict[str, str]:
-    """By series, the path of the source that leads it: most steps, then most points, then the first path."""
-    best: dict[str, Latest] = {}
-    for row in latest:
-        rival = best.get(row.series)
-        if rival is None or _richness(row) > _richness(rival):
-            best[row.series] = row
-    return {series: row.source for series, row in best.items()}
-
-
-def _richness(row: Latest) -> tuple[int, float, int]:
-    has_tokens = int(not math.isnan(row.max_tokens))
-    return row.points, row.max_step if not math.isnan(row.max_step) else -math.inf, has_tokens
+def continues(a: Mapping[str, Points], b: Mapping[str, Points]) -> bool:
+    """True where the training losses of one go on where those of the other end, as after a requeue."""
+    one, other = a.get("train"), b.get("train")
+    if one is None or other is None or not len(one) or not len(other):
+        return False
+    first, second = sorted((one, other), key=lambda points: points.step[0])
+    begin, reached = second.step[0], max(first.step)
+    spacing = (reached - first.step[0]) / max(1, len(first) - 1)
+    if not first.step[0] < begin <= reached + 2 * spacing or max(second.step) <= reached:
+        return False
+    near = min(range(len(first)), key=lambda index: abs(first.step[index] - begin))
+    return abs(second.value[0] - first.value[near]) <= JOINED * abs(first.value[near])
 
 
 def twins(a: Mapping[str, Points], b: Mapping[str, Points]) -> bool | None:

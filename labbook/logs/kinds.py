@@ -56,13 +56,15 @@ _WEIGHTS = {
     ".hdf5",
     ".model",
 }
-_DATA = {".npy", ".npz", ".zip", ".tar", ".whl", ".so", ".o", ".a", ".vocab", ".arrow", ".idx"}
+_DATA = {".npy", ".zip", ".tar", ".whl", ".so", ".o", ".a", ".vocab", ".arrow", ".idx"}
 NO_LOGS = frozenset(_SOURCES | _SETTINGS | _PICTURES | _WEIGHTS | _DATA)
 """Endings that are never opened: counted, not listed."""
 _LOG_LIKE = frozenset({".log", ".out", ".err", ".txt", ".csv", ".tsv", ".jsonl", ".ndjson", ".wandb"})
 """Endings that promise a log: scanned whole, and left out with a reason also while they are empty."""
 _JOB_OUTPUT = re.compile(r"\.[oe]\d+(?:[-.]\d+)?\Z|\.(?:log|out|err)[.-]\d+\Z")
 """So do the endings that a scheduler gives: `train.o4711`, and those of rotation: `train.log.1`."""
+_PACKED = re.compile(r"\.(?:gz|zst|zstd)\Z", re.IGNORECASE)
+"""What an archive's name adds to that of the log in it."""
 _SETTINGS_JSON = (
     "*config*.json",
     "tokenizer*",
@@ -86,8 +88,9 @@ _PROJECT = frozenset(
 
 
 def is_log_like(path: Path) -> bool:
-    """True for a name that promises a log."""
-    return path.suffix.lower() in _LOG_LIKE or _JOB_OUTPUT.search(path.name) is not None
+    """True for a name that promises a log, packed or not."""
+    name = _PACKED.sub("", path.name)
+    return Path(name).suffix.lower() in _LOG_LIKE or _JOB_OUTPUT.search(name) is not None
 
 
 def is_listed(path: Path, size: int) -> bool:

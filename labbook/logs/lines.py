@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from labbook.logs.numbers import CUT
+from labbook.logs.opening import opened
 from labbook.records import Issue
 from labbook.text import strip_escapes
 
@@ -18,15 +19,21 @@ ENDLESS = 1 << 20
 """A tail longer than this without any end is taken as a line."""
 LONGEST_ROW = 16 << 20
 """Characters of a row that is parsed, not matched: it may carry texts, a histogram or hundreds of metrics."""
+SMALL = 1 << 14
+"""Bytes of a block that is worth taking at once."""
+_PARTS = 8
+"""A block that was not taken at once is tried again in so many parts."""
+
+Bulk = Callable[[bytes, int], int]
+"""Takes a block of whole lines, in UTF-8 with LF only, and the number of lines before it; returns the number of
+its lines, 0 where it will not and they have to come one by one."""
 
 _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 _REDRAWN = re.compile("[\r\x08]+")
 _LABEL = re.compile(r"(?:(\d{1,5}): |\[rank(\d+)\]:? ?|\[default(\d+)\]:? ?|\(\w+ pid=\d+[^)]*\) ?)")
-_UNCLEAN = re.compile(rb"[\r\x00]|[^\n]\Z")
-"""What keeps a block from the quick way."""
 _LABEL_STARTS = frozenset("0123456789[(")
 _HOLE = re.compile(rb"\x00{16,}")
-_CONTROL = re.compile(rb"[\x01-\x07\x0b\x0e-\x1a\x1c-\x1f\x7f]")
+_CONTROLS = bytes([*range(1, 8), 0x0B, *range(0x0E, 0x1B), *range(0x1C, 0x20), 0x7F])
 
 
 def encoding_of(head: bytes) -> str:
@@ -38,8 +45,10 @@ def looks_binary(block: bytes, encoding: str) -> bool:
     """True where a block of bytes is no text: NUL bytes outside the holes of a truncation, control bytes."""
     if encoding != "utf-8":
         return False
-    solid = _HOLE.sub(b"", block)
-    return b"\x00" in solid or len(_CONTROL.findall(solid)) > max(8, len(solid) // 100)
+    solid = _HOLE.sub(b"", block) if b"\x00" in block else block
+    if b"\x00" in solid:
+        return True
+    return len(solid) - len(solid.translate(None, _CONTROLS)) > max(8, len(solid) // 100)
 
 
 def decode_sample(block: bytes, encoding: str) -> str:
@@ -86,6 +95,8 @@ class Lines:
         bars: bool = False,
         longest: int = LONGEST,
         heads: bool = True,
+        limit: int | None = None,
+        bulk: Bulk | None = None,
     ) -> None:
         self.path = path
         self.offset = offset
@@ -100,6 +111,12 @@ class Lines:
         self.longest = longest
         self.heads = heads
         """False: of a line longer than `longest` not even the head comes."""
+        self.limit = limit
+        """Bytes after which the lines stop, at the end of one."""
+        self.more = False
+        """True where they stopped there and the file goes on."""
+        self.bulk = bulk
+        """What is offered each block before its lines come; what it takes does not come."""
         self.long: list[tuple[int, int]] = []
         """(line number, bytes) of the lines longer than `longest`, once they have ended."""
 
@@ -114,7 +131,7 @@ class Lines:
         return [Issue("long-line", text.format(size), f"line {number}") for number, size in self.long]
 
     def __iter__(self) -> Iterator[tuple[int, str]]:
-        with self.path.open("rb") as file:
+        with opened(self.path) as file:
             if not self.encoding:
                 head = file.read(4)
                 if len(head) < 3 and not self.final:
@@ -124,16 +141,23 @@ class Lines:
             yield from self._blocks(file)
 
     def _blocks(self, file: BinaryIO) -> Iterator[tuple[int, str]]:
-        rest = b""
+        rest, end = b"", None if self.limit is None else self.offset + max(1, self.limit)
         while block := file.read(CHUNK):
             rest += block
+            del block
             cut = self._last_end(rest)
             if cut:
-                yield from self._split(rest[:cut])
-                rest = rest[cut:]
-            elif len(rest) > max(ENDLESS, self.longest):
-                yield from self._endless(rest)
-                rest = b""
+                stop = cut if end is None or self.offset + cut < end else self._first_end(rest, end, cut)
+                yield from self._split(rest[:stop])
+                rest = rest[stop:]
+            elif len(rest) > (ENDLESS if self.inside else max(ENDLESS, self.longest)):
+                even = len(rest) & ~1  # half a character of UTF-16 stays for the next block
+                yield from self._row(rest[:even], CUT, endless=True)
+                rest = rest[even:]
+            if end is not None and self.offset >= end:
+                self.more = bool(rest or file.read(1))
+                if self.more:
+                    return
         if rest and self.final:
             yield from self._row(rest, CUT)
         if self.inside and self.final:
@@ -146,23 +170,59 @@ class Lines:
         cut = block.rfind(b"\n") + 1
         return max(cut, block.rfind(b"\r") + 1) if self.bars else cut
 
+    def _first_end(self, block: bytes, end: int, cut: int) -> int:
+        """Index just after the first line end of `block[:cut]` that is not before the offset `end`."""
+        least = max(0, end - self.offset - 1)
+        if self.encoding != "utf-8":
+            return next(at for at in _ends(block[:cut], "\n".encode(self.encoding)) if at > least)
+        found = block.find(b"\n", least, cut) + 1
+        return found or (block.find(b"\r", least, cut) + 1 if self.bars else cut)
+
     def _split(self, block: bytes) -> Iterator[tuple[int, str]]:
-        if self.encoding == "utf-8" and not self.inside and _UNCLEAN.search(block) is None:
-            yield from self._plain(block)
-            return
         if self.encoding != "utf-8":
             start = 0
             for end in _ends(block, "\n".encode(self.encoding)):
                 yield from self._row(block[start:end], "")
                 start = end
-            return
-        for row in block.splitlines(keepends=True) if self.bars or b"\r" not in block else _lf_rows(block):
-            yield from self._row(row, "")
+        elif self._is_plain(block):
+            yield from self._take(block)
+        else:
+            for row in block.splitlines(keepends=True) if self.bars or b"\r" not in block else _lf_rows(block):
+                yield from self._row(row, "")
+
+    def _is_plain(self, block: bytes) -> bool:
+        """True for lines that end in LF or CRLF, without NUL bytes or redrawn bars."""
+        if self.inside or b"\x00" in block or not block.endswith(b"\n"):
+            return False
+        return b"\r" not in block or (not self.bars and block.count(b"\r") == block.count(b"\r\n"))
+
+    def _take(self, block: bytes) -> Iterator[tuple[int, str]]:
+        """Offer the block to `bulk`, then its parts; what is not taken comes line by line."""
+        text = block.replace(b"\r\n", b"\n") if b"\r" in block else block
+        text = text.removeprefix(b"\xef\xbb\xbf") if self.number == 0 else text
+        if self.bulk is None or len(block) < SMALL or len(block) > self.longest:
+            yield from self._plain(text)
+        elif taken := self.bulk(text, self.number):
+            self.number += taken
+        else:
+            yield from self._parts(text)
+        self.offset += len(block)
+
+    def _parts(self, text: bytes) -> Iterator[tuple[int, str]]:
+        bulk, size, start = self.bulk, max(SMALL, len(text) // _PARTS), 0
+        while start < len(text):
+            end = (text.find(b"\n", start + size) + 1) or len(text)
+            part, start = text[start:end], end
+            if len(part) == len(text) or len(part) < SMALL or bulk is None:
+                yield from self._plain(part)
+            elif taken := bulk(part, self.number):
+                self.number += taken
+            else:
+                yield from self._parts(part)
 
     def _plain(self, block: bytes) -> Iterator[tuple[int, str]]:
-        """The common case, quickly: lines that end in LF, without NUL bytes or redrawn bars."""
-        text = block.decode("utf-8", "replace")
-        for row in (text.removeprefix("\ufeff") if self.number == 0 else text).split("\n")[:-1]:
+        """The common case, quickly: lines that end in LF."""
+        for row in block.decode("utf-8", "replace").split("\n")[:-1]:
             self.number += 1
             if len(row) > self.longest:
                 self.long.append((self.number, len(row.encode("utf-8", "replace"))))
@@ -170,29 +230,24 @@ class Lines:
                     continue
                 row = row[: self.longest] + CUT
             yield self.number, row
-        self.offset += len(block)
 
     def _row(self, row: bytes, mark: str, *, endless: bool = False) -> Iterator[tuple[int, str]]:
         self.offset += len(row)
-        raw = row.decode(self.encoding, "replace")
-        ended = raw.endswith("\n")
-        text = raw.replace("\x00", "").removesuffix("\n").removesuffix("\r")
-        if self.number == 0:
-            text = text.removeprefix("\ufeff")
-        is_long = endless or len(text) > self.longest
-        if is_long:
-            text, mark = text[: self.longest], CUT
-        if not self.inside and (self.heads or not is_long):
-            yield self.number + 1, text + mark
+        ended = row.endswith("\n".encode(self.encoding))
+        is_long = endless
+        if not self.inside and (self.heads or not endless):
+            raw = (row[: 4 * self.longest] if endless else row).decode(self.encoding, "replace")
+            text = raw.replace("\x00", "").removesuffix("\n").removesuffix("\r")
+            text = text.removeprefix("\ufeff") if self.number == 0 else text
+            is_long = endless or len(text) > self.longest
+            if self.heads or not is_long:
+                yield self.number + 1, text[: self.longest] + (CUT if is_long else mark)
         if endless or (self.inside and not ended):
             self.inside += len(row)
         elif self.inside or is_long:
             self.long.append((self.number + 1, self.inside + len(row)))
             self.inside = 0
         self.number += ended
-
-    def _endless(self, block: bytes) -> Iterator[tuple[int, str]]:
-        yield from self._row(block[: len(block) & ~1], CUT, endless=True)
 
 
 def _ends(block: bytes, end: bytes) -> list[int]:

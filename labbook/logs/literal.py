@@ -1,9 +1,11 @@
-"""Values of an echoed configuration: Python literals, and the small sums people write in them."""
+"""Values of an echoed configuration: Python literals, the small sums people write in them, bare words."""
 
 from __future__ import annotations
 
 import ast
 import operator
+import re
+import warnings
 
 from labbook.logs.carry import scalar
 from labbook.logs.numbers import CUT
@@ -17,17 +19,30 @@ _OPERATORS = {
     ast.FloorDiv: operator.floordiv,
 }
 LONGEST = 500
+_WORD = re.compile(r"[A-Za-z0-9][\w.+-]{0,79}\Z")
+_SPOKEN: dict[str, Scalar] = {"true": True, "false": False, "null": None, "none": None}
 
 
 def literal(text: str) -> tuple[Scalar] | None:
-    """The value of `6e-4`, `'owt'`, `5 * 8  # comment`, in a tuple; None where it is anything else."""
+    """The value of `6e-4`, `'owt'`, `5 * 8  # comment`, `rope`, `true`, in a tuple; None for anything else."""
     if CUT in text or len(text) > LONGEST:
         return None
+    bare = text.strip()
+    if bare.lower() in _SPOKEN:
+        return (_SPOKEN[bare.lower()],)
     try:
-        value = _value(ast.parse(text.strip(), mode="eval").body)
+        value = _value(expression(bare))
     except (SyntaxError, ValueError, ArithmeticError, RecursionError, MemoryError, TypeError):
-        return None
+        return (scalar(bare),) if _WORD.match(bare) else None
     return (scalar(value),)
+
+
+def expression(text: str) -> ast.expr:
+    """A Python expression as its tree; what Python warns of in it does not reach the screen. Raises what
+    `ast.parse` raises."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.parse(text, mode="eval").body
 
 
 def _value(node: ast.expr) -> object:

@@ -10,19 +10,27 @@ CUT = "\x00"
 
 _DECIMAL = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?"
 _RAW = rf"[-+]?(?:{_DECIMAL}|(?i:nan|inf(?:inity)?))"
-_DELIMITER = r"(?=[\s,;|)\]}%\"']|\Z)"
+_GOES_ON = rf",[\d,]*{CUT}"
+"""Thousands that may have been cut short."""
+_DELIMITER = rf"(?!{_GOES_ON})(?=[\s,;|)\]}}%\"']|\Z)"
 
 PIECES = {
     "num": rf"{_RAW}{_DELIMITER}",
     "raw": _RAW,
-    "int": rf"[-+]?(?:\d{{1,3}}(?:,\d{{3}})+|\d+)(?![\d{CUT}])",
-    "human": rf"(?:{_DECIMAL})\s?(?:[KMBTkmbt]\b|thousand|million|billion|trillion)?{_DELIMITER}",
+    "int": rf"[-+]?(?:\d{{1,3}}(?:,\d{{3}})+|\d+)(?![\d{CUT}]|{_GOES_ON})",
+    "human": rf"(?:{_DECIMAL})\s?(?:[KMGBTkmgbt]\b|thousand|million|billion|trillion)?{_DELIMITER}",
 }
 """`{num}` a number with its delimiter, `{raw}` without, `{int}` digits with commas, `{human}` 50.93M."""
 
 _NUMBER = re.compile(rf"{_RAW}\Z")
-_SCALE = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
-_HUMAN = re.compile(r"\s*([-+]?[\d,]*\.?\d*(?:[eE][-+]?\d+)?)\s?([KMBTkmbt]?)")
+_SCALE = {"k": 1e3, "m": 1e6, "g": 1e9, "b": 1e9, "t": 1e12}
+_HUMAN = re.compile(
+    r"\s*([-+]?[\d,]*\.?\d*(?:[eE][-+]?\d+)?)\s?"
+    r"([KMGBTkmgbt]|thousand|million|billion|trillion)?[\s\x00]*\Z"
+)
+_LETTER = {"thousand": "k", "million": "m", "billion": "b", "trillion": "t"}
+LONGEST = 64
+"""Characters of a number that `float` does not take as it stands."""
 
 
 def number(value: object) -> float | None:
@@ -42,11 +50,13 @@ def _float(value: int) -> float:
 
 
 def _from_text(text: str) -> float | None:
-    if not text or len(text) > 64 or "_" in text:
+    if not text or "_" in text:
         return None
     try:
         return float(text)
     except ValueError:
+        if len(text) > LONGEST:
+            return None
         flat = text.strip().strip("\"'").strip()
         return float(flat.replace(",", "")) if _NUMBER.match(flat) else None
 
@@ -57,8 +67,9 @@ def human(text: str) -> tuple[float, int | None] | None:
     value = number(match[1]) if match else None
     if match is None or value is None:
         return None
-    rounded = bool(match[2]) or "." in match[1]
-    return value * _SCALE.get(match[2].lower(), 1.0), significant(match[1]) if rounded else None
+    unit = (match[2] or "").lower()
+    rounded = bool(unit) or "." in match[1]
+    return value * _SCALE.get(_LETTER.get(unit, unit), 1.0), significant(match[1]) if rounded else None
 
 
 def significant(text: str) -> int:

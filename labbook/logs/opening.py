@@ -101,7 +101,7 @@ class Unpacked(io.RawIOBase):
                 break
             try:
                 block = self._member.unpack(self._packed, size)
-            except Exception as error:  # noqa: BLE001  each codec has an error of its own
+            except Exception as error:  # each codec has an error of its own
                 if isinstance(error, OSError):
                     raise
                 self.cut = CUT_SHORT

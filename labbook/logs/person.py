@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from pathlib import Path
 
 from labbook.errors import UsageError
-from labbook.logs.given import SIZES, check_given
+from labbook.logs.given import READING, SIZES, check_given
 from labbook.records import Issue, Scalar
-from labbook.text import clean
+from labbook.text import PATH_LIMIT, clean
 
 PERSON = "labbook.toml"
 GIVEN = "given."
@@ -27,7 +29,21 @@ def given_of(path: Path, name: str) -> dict[str, Scalar]:
 
     Raises OSError.
     """
-    return {f"{GIVEN}{key}": str(value) for glob, key, value in _entries(path, []) if fnmatchcase(name, glob)}
+    stat = path.stat()
+    entries = _kept(path, stat.st_size, stat.st_mtime_ns)
+    return {f"{GIVEN}{key}": str(value) for glob, key, value in entries if fnmatchcase(name, glob)}
+
+
+@lru_cache(maxsize=64)
+def _kept(path: Path, size: int, changed: int) -> tuple[_Entry, ...]:
+    """The file's entries as of its size and time of change: thousands of runs ask for the same file."""
+    return tuple(_entries(path, []))
+
+
+def reading_given(path: Path, name: str) -> dict[str, str]:
+    """The `READING` keys the file's tables say of the run of that name. Raises OSError."""
+    said = given_of(path, name)
+    return {key: str(said[GIVEN + key]) for key in READING if GIVEN + key in said}
 
 
 def check_person(path: Path) -> list[Issue]:
@@ -38,7 +54,8 @@ def check_person(path: Path) -> list[Issue]:
             pass
     except OSError as error:
         wrong.append(f"cannot be read: {error.strerror}")
-    return [Issue("bad-sidecar", clean(f"{path.name}: {text}", 300), str(path)) for text in wrong]
+    place = clean(str(path), PATH_LIMIT)
+    return [Issue("bad-sidecar", clean(f"{path.name}: {text}", 300), place) for text in wrong]
 
 
 def _entries(path: Path, wrong: list[str]) -> Iterator[_Entry]:
@@ -83,8 +100,23 @@ def _problem(key: str, value: object) -> str | None:
     shown = f"{clean(key, 60)} = {clean(str(value), 60)}"
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return f"{shown}: must be {'a number' if key in SIZES else 'a number or text'}"
+    if key in READING:
+        return _no_reading(key, value, shown)
     try:
         check_given(key, str(value))
     except UsageError as error:
         return f"{error.message} {error.hint.partition('known:')[0]}".strip()
+    return None
+
+
+def _no_reading(key: str, value: Scalar, shown: str) -> str | None:
+    """Why a log cannot be read so."""
+    from labbook.logs import FORMATS
+
+    if not isinstance(value, str) or not clean(value):
+        return f"{shown}: must be text"
+    names = [one.name for one in FORMATS]
+    if key == "format" and value not in names:
+        near = get_close_matches(value, names, n=1)
+        return f"{shown}: no such format{f', did you mean {near[0]}?' if near else ''}"
     return None

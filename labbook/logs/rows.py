@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from labbook.logs import names
 from labbook.logs.numbers import number
@@ -13,18 +14,23 @@ from labbook.logs.segments import Segments
 from labbook.records import NAN, Issue, RunPart
 from labbook.text import clean
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from labbook.logs.bulk import Column
+
 MOST_SERIES = 2000
 """Metrics kept of one run."""
-_EARLIEST, _LATEST = 9.5e8, 4e9
+EARLIEST, LATEST = 9.5e8, 4e9
 """Unix seconds taken for a clock: 2000 to 2096."""
-
 
 _PLANS = 512
 """Shapes of rows remembered; trackers write the same keys in any order."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Plan:
+class Plan:
     """What the keys of one shape of row mean."""
 
     axis: str | None
@@ -55,7 +61,7 @@ class Rows:
         self.segments = Segments(known.get("segments"))
         self._roles: dict[str, tuple[str, int]] = {}
         self._series: dict[str, str] = {}
-        self._plans: dict[tuple[str, ...], _Plan] = {}
+        self._plans: dict[tuple[str, ...], Plan] = {}
 
     def state(self) -> dict[str, object]:
         """What `__init__` needs to go on."""
@@ -122,12 +128,17 @@ class Rows:
         own = clean(key, 120)
         return f"{own}_" if own in names.SERIES or own == "train_eval" or own.startswith("val:") else own
 
-    def _plan(self, keys: tuple[str, ...]) -> _Plan:
+    def plan(self, keys: tuple[str, ...]) -> Plan:
+        """What rows of these keys mean; learnt where they are new."""
+        known = self._plans.get(keys)
+        return known if known is not None else self._new_plan(keys)
+
+    def _new_plan(self, keys: tuple[str, ...]) -> Plan:
         self.learn(keys)
         roles = {key: self._roles[key] for key in keys}
         axes = sorted((rank, key) for key, (role, rank) in roles.items() if role == "axis")
         tokens = sorted((rank, key) for key, (role, rank) in roles.items() if role == "tokens")
-        plan = _Plan(
+        plan = Plan(
             axis=axes[0][1] if axes else None,
             rank=axes[0][0] if axes else 0,
             tokens=tuple(key for _, key in tokens),
@@ -143,8 +154,8 @@ class Rows:
     def add(self, part: RunPart, row: Mapping[str, object], line: int, issues: list[Issue]) -> bool:
         """Add the points of one row. False where it holds a metric but nothing to put it on an axis."""
         keys = tuple(row)
-        plan = self._plans.get(keys) or self._plan(keys)
-        step = self._step(plan, row)
+        plan = self._plans.get(keys) or self._new_plan(keys)
+        step = NAN if plan.axis is None else self.step(plan, number(row[plan.axis]))
         tokens = next((value for key in plan.tokens if (value := number(row[key])) and value > 0), NAN)
         values = [(name, value) for key, name in plan.metrics if (value := number(row[key])) is not None]
         if not values and tokens == tokens:
@@ -152,7 +163,7 @@ class Rows:
         epoch = number(row[plan.epoch]) if plan.epoch is not None else None
         if not values or (step != step and tokens != tokens and epoch is None):
             return not values
-        wall = _clock(row[plan.wall]) if plan.wall is not None else NAN
+        wall = clock(row[plan.wall]) if plan.wall is not None else NAN
         at = (tokens, NAN if epoch is None else epoch, wall, line)
         for name, value in values:
             self._put(part, name, step, value, at, issues)
@@ -179,25 +190,48 @@ class Rows:
         segment = self.segments.of(name, step, issues)
         points.append(step, value, tokens=tokens, epoch=epoch, wall=wall, place=place, segment=segment)
 
-    def _step(self, plan: _Plan, row: Mapping[str, object]) -> float:
-        """The row's step on the run's best counter; the last one known where the row has a lesser one."""
-        if plan.axis is None:
-            return NAN
-        if plan.axis != self.axis and self.axis is not None and self._role(self.axis)[1] < plan.rank:
+    def step(self, plan: Plan, value: float | None) -> float:
+        """The row's step on the run's best counter; the last one known where the row has a lesser one.
+
+        value: what the row has on the axis of its plan.
+        """
+        if self.is_lesser(plan):
             return NAN if self.last_step is None else self.last_step
-        value = number(row[plan.axis])
         if value is None or not math.isfinite(value):
             return NAN
         self.axis, self.last_step = plan.axis, value
         return value
 
+    def is_lesser(self, plan: Plan) -> bool:
+        """True where the run has a better step counter than the rows of this plan."""
+        return plan.axis != self.axis and self.axis is not None and self._role(self.axis)[1] < plan.rank
 
-def _clock(raw: object) -> float:
+    def add_columns(
+        self,
+        part: RunPart,
+        keys: Sequence[str],
+        columns: Sequence[Column],
+        places: NDArray[np.int64],
+        issues: list[Issue],
+    ) -> int:
+        """Add many rows of the same keys, as `add` would one by one.
+
+        columns: by key, float64 of shape (m,), NaN where the log printed NaN, or (values, mask) where the mask
+        is False for a missing cell. places: (m,). Returns how many rows had a metric and nothing to put it on.
+        """
+        import numpy as np
+
+        from labbook.logs.bulk import Group, put
+
+        return put(self, part, [Group(tuple(keys), columns, np.arange(len(places)))], places, issues)
+
+
+def clock(raw: object) -> float:
     """Unix seconds of a clock value: seconds, milliseconds or ISO 8601; NaN for anything else."""
     value = number(raw)
     if value is not None:
-        seconds = value / 1e3 if value > _LATEST else value
-        return seconds if _EARLIEST < seconds < _LATEST else NAN
+        seconds = value / 1e3 if value > LATEST else value
+        return seconds if EARLIEST < seconds < LATEST else NAN
     try:
         moment = datetime.fromisoformat(str(raw)[:40])
     except ValueError:

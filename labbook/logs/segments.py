@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from labbook.records import Issue
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Stretch = tuple[str, NDArray[np.int64], NDArray[np.float64]]
+    """(series, place of each point among all points, ascending, its step)."""
 
 FEW = 5
 """Falls that may be restarts even in a short log."""
 SHARE = 0.02
 """Above this share of the records, falls are two writers and no restarts."""
+_LOOKED_FOR = 8
+"""Falls of one block that are looked for in whole columns; after them it goes point by point."""
 
 
 @dataclass(slots=True)
@@ -76,3 +88,95 @@ class Segments:
             )
             return
         self.current += 1
+
+    def of_columns(
+        self, stretches: Sequence[Stretch], issues: list[Issue]
+    ) -> tuple[list[NDArray[np.int32]], int | None]:
+        """Segments of many points at once, as `of` gives them in the order of their places.
+
+        Returns the segments of each stretch, and the place where an issue was added, None where none was.
+        """
+        import numpy as np
+
+        found = [np.empty(len(step), np.int32) for _, _, step in stretches]
+        begins, told = [0] * len(stretches), len(issues)
+        for _ in range(_LOOKED_FOR):
+            fall = self._first_fall(stretches, begins)
+            self._rise(stretches, begins, found, None if fall is None else fall[0])
+            if fall is None:
+                return found, None
+            place, which = fall
+            series, _, step = stretches[which]
+            found[which][begins[which]] = self.of(series, float(step[begins[which]]), issues)
+            begins[which] += 1
+            if len(issues) > told:
+                self._rise(stretches, begins, found, None)
+                return found, place
+        return found, self._one_by_one(stretches, begins, found, issues)
+
+    def _one_by_one(
+        self,
+        stretches: Sequence[Stretch],
+        begins: Sequence[int],
+        found: Sequence[NDArray[np.int32]],
+        issues: list[Issue],
+    ) -> int | None:
+        told, at = len(issues), None
+        rest = sorted(
+            (place, which, begin + index)
+            for which, ((_, places, _), begin) in enumerate(zip(stretches, begins, strict=True))
+            for index, place in enumerate(places[begin:].tolist())
+        )
+        for place, which, index in rest:
+            series, _, steps = stretches[which]
+            found[which][index] = self.of(series, float(steps[index]), issues)
+            at = place if at is None and len(issues) > told else at
+        return at
+
+    def _known_top(self, series: str) -> float:
+        """The largest step of the series in the current segment; minus infinity where it has none."""
+        top = self.seen.get(series)
+        return -math.inf if top is None or top.segment < self.current else top.step
+
+    def _first_fall(self, stretches: Sequence[Stretch], begins: Sequence[int]) -> tuple[int, int] | None:
+        """(place, stretch) of the first point that opens a segment."""
+        import numpy as np
+
+        if self.interleaved:
+            return None
+        falls = []
+        for which, ((series, places, steps), begin) in enumerate(zip(stretches, begins, strict=True)):
+            step = steps[begin:]
+            known = np.flatnonzero(step == step)
+            step = step[known]
+            before = np.concatenate([[self._known_top(series)], step[:-1]])
+            at = np.flatnonzero(step < before)
+            if at.size:
+                falls.append((int(places[begin + known[at[0]]]), which))
+        return min(falls, default=None)
+
+    def _rise(
+        self,
+        stretches: Sequence[Stretch],
+        begins: list[int],
+        found: Sequence[NDArray[np.int32]],
+        end: int | None,
+    ) -> None:
+        """Take the points before the place `end`, of which none opens a segment; `begins` moves on."""
+        import numpy as np
+
+        fresh = []
+        for which, (series, places, steps) in enumerate(stretches):
+            begin = begins[which]
+            stop = len(steps) if end is None else int(np.searchsorted(places, end))
+            found[which][begin:stop] = self.current
+            self.points += stop - begin
+            begins[which] = stop
+            known = begin + np.flatnonzero(steps[begin:stop] == steps[begin:stop])
+            if not known.size:
+                continue
+            highest = np.maximum.accumulate(np.concatenate([[self._known_top(series)], steps[known]]))
+            self.falls += int(np.count_nonzero(steps[known] < highest[:-1]))
+            fresh.append((int(places[known[0]]), series, float(highest[-1])))
+        for _, series, step in sorted(fresh):
+            self.seen[series] = _Top(self.current, step)

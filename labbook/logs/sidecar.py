@@ -5,16 +5,33 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
-from labbook.logs.carry import flatten, put_config, scalar
+from labbook.logs.carry import MOST_KEYS, flatten, put_config, scalar
 from labbook.logs.literal import literal
+from labbook.logs.objects import bracket_depth
 from labbook.logs.person import PERSON, given_of
 from labbook.records import Issue, RunPart, Scalar
-from labbook.text import clean
+from labbook.text import PATH_LIMIT, clean
 
-CONFIGS = ("config.json", "adapter_config.json", "hparams.yaml", "params.json", "training_args.json")
+CONFIGS = (
+    "config.json",
+    "adapter_config.json",
+    "hparams.yaml",
+    "params.json",
+    "training_args.json",
+    "config.yaml",
+    "model_config.yaml",
+    "lit_config.json",
+    "args.json",
+)
+"""Names under which trainers write what ran; the first that says a thing is believed."""
 LARGEST = 4 << 20
+LARGEST_YAML = 256 << 10
+"""Bytes of a YAML file that is read as such; PyYAML takes seconds for a megabyte."""
+DEEPEST_YAML = 100
+"""Brackets within brackets; PyYAML takes minutes for thousands."""
 _PAIR = re.compile(r"([A-Za-z_][\w.\-]*):\s+(\S.*)\Z")
 
 
@@ -24,14 +41,15 @@ def apply_sidecars(part: RunPart, name: str, paths: Sequence[Path], issues: list
     What is wrong in a labbook.toml is said once for the file, by `person.check_person`, not for every run.
     """
     for path in paths:
+        place = clean(str(path), PATH_LIMIT)
         try:
             found = given_of(path, name) if path.name == PERSON else read_config(path)
         except OSError as error:
             if path.name != PERSON:
-                issues.append(Issue("bad-sidecar", clean(f"{path.name}: {error.strerror}"), str(path)))
+                issues.append(Issue("bad-sidecar", clean(f"{path.name}: {error.strerror}"), place))
             continue
         except ValueError as error:
-            issues.append(Issue("bad-sidecar", clean(f"{path.name}: {error}", 160), str(path)))
+            issues.append(Issue("bad-sidecar", clean(f"{path.name}: {error}", 160), place))
             continue
         fresh = {key: value for key, value in found.items() if key not in part.config}
         put_config(part, fresh, path.name)
@@ -52,14 +70,21 @@ def read_config(path: Path) -> dict[str, Scalar]:
 
 
 def _yaml(text: str) -> dict[str, Scalar]:
-    """YAML as flat configuration; its plain `key: value` lines alone where it holds objects of a program."""
+    """YAML as flat configuration; its plain `key: value` lines alone where it holds objects of a program or is
+    more than PyYAML is quick with."""
     import yaml
 
     try:
+        if len(text) > LARGEST_YAML or bracket_depth(text) > DEEPEST_YAML:
+            raise ValueError("too large or too deep for PyYAML")
+        events = yaml.parse(text, yaml.SafeLoader) if "*" in text else ()
+        if any(isinstance(event, yaml.AliasEvent) for event in events):
+            raise ValueError("it refers to itself")  # a few lines may stand for more than any memory holds
         return flatten(yaml.safe_load(text))
     except (yaml.YAMLError, ValueError, RecursionError, TypeError):
         pairs = (_PAIR.match(line.rstrip()) for line in text.splitlines())
-        return {clean(pair[1], 120): _plain(pair[2]) for pair in pairs if pair and pair[2][0] not in "!&*[{|>"}
+        plain = (pair for pair in pairs if pair and pair[2][0] not in "!&*[{|>")
+        return {clean(pair[1], 120): _plain(pair[2]) for pair in islice(plain, MOST_KEYS)}
 
 
 def _plain(text: str) -> Scalar:

@@ -20,17 +20,17 @@ def fields(message: bytes) -> Iterator[tuple[int, Field]]:
         key = message[at]
         at += 1
         if key >= 0x80:
-            key, at = _varint(message, at - 1)
+            key, at = varint(message, at - 1, end)
         kind = key & 7
         if kind == 0:
-            value, at = _varint(message, at)
+            value, at = varint(message, at, end)
             yield key >> 3, value
             continue
         if kind == 2:
             size = message[at] if at < end else 0x80
             at += 1
             if size >= 0x80:
-                size, at = _varint(message, at - 1)
+                size, at = varint(message, at - 1, end)
         elif kind in (1, 5):
             size = 8 if kind == 1 else 4
         else:
@@ -41,12 +41,34 @@ def fields(message: bytes) -> Iterator[tuple[int, Field]]:
         at += size
 
 
-def _varint(message: bytes, at: int) -> tuple[int, int]:
+def spans(data: bytes, at: int, end: int) -> Iterator[tuple[int, int, int, int]]:
+    """(field number, wire type, start, stop) of the values between two bytes. Raises Damaged."""
+    while at < end:
+        key, at = varint(data, at, end)
+        kind = key & 7
+        if kind == 0:
+            start, (_, at) = at, varint(data, at, end)
+            yield key >> 3, 0, start, at
+            continue
+        if kind == 2:
+            size, at = varint(data, at, end)
+        elif kind in (1, 5):
+            size = 8 if kind == 1 else 4
+        else:
+            raise Damaged(f"wire type {kind}")
+        if at + size > end:
+            raise Damaged("a field beyond the end of its message")
+        yield key >> 3, kind, at, at + size
+        at += size
+
+
+def varint(data: bytes, at: int, end: int) -> tuple[int, int]:
+    """(value, byte after it) of the varint at a byte. Raises Damaged."""
     value = shift = 0
     while True:
-        if at >= len(message) or shift > 63:
+        if at >= end or shift > 63:
             raise Damaged("a number beyond the end of its message")
-        byte = message[at]
+        byte = data[at]
         at += 1
         value |= (byte & 0x7F) << shift
         if byte < 0x80:

@@ -250,12 +250,13 @@ def _count_row(found: Count, used: bool) -> list[str]:
 def _flop_row(run: RunView, ladder: LadderView | None) -> list[str] | None:
     """C of the run: the rung's where it is one, else 6 N D from the two counts it has."""
     rung = next((r for r in ladder.rungs if r.run_id == run.run_id), None) if ladder else None
+    N = "6 N active" if any(count.kind == "n_active" for count in run.n_all) else "6 N"
     if rung is not None:
-        return ["C, FLOP *", power(rung.C), "computed", "", "6 N x tokens, as the ladder has it"]
+        return ["C, FLOP *", power(rung.C), "computed", "", f"{N} x tokens, as the ladder has it"]
     if run.n is None or run.tokens_seen is None:
         return None
     C = flops(run.n.value, run.tokens_seen.value)
-    return ["C, FLOP", power(C), "computed", "", "6 N x tokens seen"]
+    return ["C, FLOP", power(C), "computed", "", f"{N} x tokens seen"]
 
 
 def _pairs(run: RunView, width: int) -> list[str]:
@@ -312,7 +313,13 @@ def series_rows(run: RunView) -> list[list[str]]:
 def source_rows(run: RunView) -> list[list[str]]:
     """The table of sources, one row per file."""
     return [
-        [s.path, s.format, share(s.confidence), format_size(s.bytes), format_size(s.offset)]
+        [
+            s.path,
+            s.format,
+            share(s.confidence),
+            format_size(s.bytes),
+            "gone" if s.gone else format_size(s.offset),
+        ]
         for s in run.sources
     ]
 

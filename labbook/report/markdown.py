@@ -36,6 +36,7 @@ from labbook.report.words import (
 )
 from labbook.scaling.values import Comparison
 from labbook.summary import LadderView, RunView, Summary
+from labbook.text import PATH_LIMIT, clean
 
 Plot = Callable[[LadderView], list[str]]
 
@@ -64,7 +65,7 @@ def export(
     for view in views:
         lines += _ladder_section(view, plot, summary, made_at)
     lines += _triage_section(summary, runs)
-    lines += ["", "## Redo", "", *fence([command], "sh")]
+    lines += ["", "## Redo", "", *fence([clean(command, PATH_LIMIT)], "sh")]
     return "\n".join(lines) + "\n"
 
 

@@ -96,6 +96,8 @@ def series_object(s: SeriesInfo) -> Object:
         "unit": s.unit,
         "non_finite": s.non_finite,
         "source": s.source,
+        "epochs": list(s.epochs) if s.epochs is not None else None,
+        "tokens": list(s.tokens) if s.tokens is not None else None,
     }
 
 
@@ -107,6 +109,7 @@ def source_object(s: SourceInfo) -> Object:
         "confidence": s.confidence,
         "bytes": s.bytes,
         "offset": s.offset,
+        "gone": s.gone,
     }
 
 

@@ -26,12 +26,12 @@ _COLUMNS = (
 _KEYS = rows.columns_of(k="integer", run_id="varchar", series="varchar", source_id="varchar")
 _INSERT = f"""
 insert into points
-select k.run_id, k.series, k.source_id, p.seq, p.segment, p.step, p.tokens, p.epoch, p.wall,
+select k.run_id, k.series, k.source_id, p.seq, {{segment}}, {{step}}, {{tokens}}, {{epoch}}, {{wall}},
        coalesce(p.value, 'nan'::double), nullif(p.place, -1)
 from batch p
 join (select {_KEYS}) k using (k)
-order by k.run_id, k.series, k.source_id, p.seq
 """
+_MAY_BE_EMPTY = ("step", "tokens", "epoch", "wall")
 
 
 @dataclass
@@ -48,12 +48,18 @@ class Columns:
         """Append all of them in one statement and count them as not yet sorted in."""
         if not self.pieces:
             return
-        batch = self._columns()  # noqa: F841  DuckDB finds it by its name
+        self.pieces.sort(key=lambda piece: piece[0])  # cheaper here than of the rows in the statement
+        batch = self._columns()  # DuckDB finds it by its name
         keys = [key for key, *_ in self.pieces]
-        connection.execute(_INSERT, [rows.listed(c) for c in (range(len(keys)), *zip(*keys, strict=True))])
-        sorting.count_unsorted(connection, sum(len(points) for _, points, _ in self.pieces))
+        words = {name: f"p.{name}" if name in batch else "null" for name in _MAY_BE_EMPTY}
+        words["segment"] = "p.segment" if "segment" in batch else "0"
+        parameters = [rows.listed(c) for c in (range(len(keys)), *zip(*keys, strict=True))]
+        connection.execute(_INSERT.format(**words), parameters)
+        loose = (len(points) for _, points, _ in self.pieces if len(points) < sorting.TOGETHER)
+        sorting.count_unsorted(connection, sum(loose))
 
     def _columns(self) -> dict[str, NDArray[np.generic]]:
+        """The columns of all pieces; one that says nothing (no number, no restart) is left out."""
         import numpy as np
 
         lengths = [len(points) for _, points, _ in self.pieces]
@@ -61,6 +67,11 @@ class Columns:
             name: np.concatenate([np.frombuffer(getattr(p, name), dtype) for _, p, _ in self.pieces])
             for name, dtype in _COLUMNS
         }
+        for name in _MAY_BE_EMPTY:
+            if np.isnan(columns[name]).all():
+                del columns[name]
+        if not columns["segment"].any():
+            del columns["segment"]
         columns["k"] = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
         columns["seq"] = np.concatenate([first + np.arange(len(p)) for _, p, first in self.pieces])
         return columns

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from labbook.duck import Connection
 from labbook.records import Curve
 from labbook.store import rows
-from labbook.store.keys import pack_path, unpack_path
+from labbook.store.keys import pack_path
 
 if TYPE_CHECKING:
     import numpy as np
@@ -73,13 +73,3 @@ def _last_of_each_step(step: NDArray[np.float64]) -> NDArray[np.intp]:
     is_last = np.append(ordered[1:] != ordered[:-1], True)[: len(order)]
     kept: NDArray[np.intp] = order[is_last]
     return kept
-
-
-def distinct_steps(connection: Connection, run_id: str) -> dict[tuple[str, str], int]:
-    """Points left by (series, path of the source) once repeated steps are removed."""
-    found = connection.execute(
-        "select p.series, s.path, count(distinct p.step) + count(*) - count(p.step) "
-        "from points p join sources s using (source_id) where p.run_id = ? group by all",
-        [run_id],
-    ).fetchall()
-    return {(series, unpack_path(path)): number for series, path, number in found}

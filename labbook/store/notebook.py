@@ -7,7 +7,7 @@ once; see `door`. Errors are NotebookError and NotebookBusy with what to try nex
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -21,7 +21,7 @@ from labbook.store.door import Door, FolderDoor, MemoryDoor
 from labbook.store.folder import MEMORY, Unusable, locate, make
 from labbook.store.lock import say_on_stderr
 from labbook.store.migrate import Migration, migrations
-from labbook.store.values import Given, Sizes, SourceWrite, StoredRun, StoredSource, Table
+from labbook.store.values import Given, Revision, Sizes, SourceWrite, StoredRun, StoredSource, Table
 
 
 class Notebook:
@@ -117,20 +117,20 @@ class Notebook:
         """Raise NotebookError unless the disk has room for twice as much and 64 MB."""
         self._door.require_space(batch_bytes)
 
-    def runs(self) -> list[StoredRun]:
-        """Every run without its points, by name."""
+    def runs(self, only: Collection[str] | None = None) -> list[StoredRun]:
+        """Every run without its points, or those of the given ids, by name."""
         with self._door.reading() as connection:
-            return runs.read_all(connection)
+            return runs.read(connection, only)
+
+    def revisions(self) -> dict[str, Revision]:
+        """By run id, a value that changes whenever anything of the run does; far cheaper than the runs."""
+        with self._door.reading() as connection:
+            return runs.revisions(connection)
 
     def curves(self, wanted: Iterable[CurveKey]) -> dict[CurveKey, Curve]:
         """The curve of each (run_id, series, path of the source); empty where there are no points."""
         with self._door.reading() as connection:
             return curves.read(connection, wanted)
-
-    def distinct_steps(self, run_id: str) -> dict[tuple[str, str], int]:
-        """Points of the run by (series, path of the source) once repeated steps are removed."""
-        with self._door.reading() as connection:
-            return curves.distinct_steps(connection, run_id)
 
     def give(self, run_ids: Iterable[str], values: Mapping[str, str], now: float) -> None:
         """Store what a person typed, for each of the runs; an empty value takes the key back."""

@@ -1,8 +1,8 @@
 """Points in the order they are read: sort order is what makes a curve of ten million points quick.
 
-Points are appended as they come. What has been appended since the last sorting is counted, and the table is
-rewritten sorted when that is at least UNSORTED_ROWS and UNSORTED_SHARE of all: the work then stays in
-proportion to what was written.
+Points are appended as they come, each batch in order. The short pieces of series among them, as live runs bring
+them, are counted since the last sorting, and the table is rewritten sorted when they are at least UNSORTED_ROWS
+and UNSORTED_SHARE of all: the work then stays in proportion to what was written.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ ORDER = "run_id, series, source_id, seq"
 """The order in which a curve is read with the fewest blocks."""
 UNSORTED_ROWS = 500_000
 UNSORTED_SHARE = 0.25
+TOGETHER = 1000
+"""Points of one series written at once that are read quickly wherever they lie."""
 _KEY = "unsorted"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from labbook.duck import Connection
@@ -18,9 +18,10 @@ COLUMNS = (
 )
 
 
-def read_all(connection: Connection) -> list[StoredSource]:
-    """Every source."""
-    return [_source(row) for row in connection.execute(f"select {COLUMNS} from sources").fetchall()]
+def read_all(connection: Connection, where: str = "", parameters: Sequence[str] = ()) -> list[StoredSource]:
+    """Every source, or those a condition lets through."""
+    found = connection.execute(f"select {COLUMNS} from sources {where}", list(parameters)).fetchall()
+    return [_source(row) for row in found]
 
 
 def find(connection: Connection, paths: Iterable[str]) -> dict[str, StoredSource]:

@@ -54,6 +54,11 @@ class StoredRun:
     """Unix seconds; NaN where no source tells."""
 
 
+Revision = tuple[int, int, int, int]
+"""Changes whenever anything of a run does: digest of its name, folder and last progress, how often its sources
+were written, digest of where they lie, and number of what was typed last."""
+
+
 @dataclass(frozen=True, slots=True)
 class Given:
     """One thing a person typed, when; an empty value takes the key back."""

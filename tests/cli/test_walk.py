@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -88,8 +89,13 @@ def test_off_ladder_runs_are_flagged_and_replicates_are_not(on_ladder) -> None:
     assert flagged == {"d16-D1.6M-lr60x", "d64-D1.6M-lr30x", "d96-D0.4M-lr40x"}
 
 
-def test_reading_twice_changes_nothing_and_a_grown_file_adds_what_is_new(labbook, ladder_copy: Path) -> None:
-    """34 runs from 56 sources; then one line more is one point more, and its run moves."""
+@pytest.mark.parametrize("age", [0, 7200])
+def test_reading_twice_changes_nothing_and_a_grown_file_adds_what_is_new(
+    labbook, ladder_copy: Path, age: int
+) -> None:
+    """34 runs from 56 sources, old or just written; then one line more is one point more, and its run moves."""
+    for path in ladder_copy.rglob("*.*"):
+        os.utime(path, (time.time() - age, time.time() - age))
     first = labbook("ingest", ladder_copy, "--json").json
     assert (len(first["runs"]), len(first["read"]), first["failed"]) == (34, 56, [])
     before = labbook("runs", "--json").json

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from labbook.logs.events import masked_crc
+from labbook.logs.events_frames import masked_crc
+from tests.logs.binary_writers import tiny_swanlab
+from tests.logs.folder_writers import WRITERS
 
 SAMPLES = Path(__file__).parent / "samples"
 
@@ -117,11 +119,14 @@ def sample(tmp_path: Path) -> Callable[[str], Path]:
     built = {
         "tensorboard": ("events.out.tfevents.1700000000.node", _tiny_events),
         "wandb": ("run-abc123.wandb", _tiny_wandb),
+        "swanlab": ("run-abc12345.swanlab", tiny_swanlab),
     }
 
     def make(name: str) -> Path:
         folder = tmp_path / name
         folder.mkdir(exist_ok=True)
+        if name in WRITERS:
+            return WRITERS[name](folder)
         if name in built:
             path = folder / built[name][0]
             path.write_bytes(built[name][1]())

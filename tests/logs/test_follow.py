@@ -63,6 +63,18 @@ def test_unchanged_is_no_news(first: tuple[Found, SourceState]) -> None:
     assert again(*first) is None
 
 
+@pytest.mark.parametrize("age", [0.0, 7200.0])
+def test_a_last_line_without_an_end_is_read_at_once_where_nobody_writes_any_more(log: Path, age: float) -> None:
+    """Of a file that is being written it is left; of an old one it counts, and reading again is no news."""
+    log.write_text((line(1, 4.0) + line(2, 3.5)).rstrip("\n"))
+    os.utime(log, (time.time() - age, time.time() - age))
+    found = source(log)
+    result = read_source(found, None)
+    assert result is not None
+    assert steps(result[0]) == ([1, 2] if age else [1])
+    assert again(found, result[1]) is None
+
+
 def test_only_what_was_appended_is_read(log: Path, first: tuple[Found, SourceState]) -> None:
     """A half line waits for its end."""
     found, state = first

@@ -106,9 +106,9 @@ def test_running_means_are_not_the_loss(tmp_path: Path) -> None:
 
 
 def test_parts_of_a_loss_are_never_taken_for_one(tmp_path: Path) -> None:
-    """A detector's table has three losses and no one of them is the run's."""
+    """A detector's table has two losses, neither of them is the run's, and nobody said that they add up."""
     path = tmp_path / "results.csv"
-    path.write_text("epoch,train/box_loss,train/obj_loss,val/box_loss,val/obj_loss\n0,1.5,2.5,3.5,4.5\n")
+    path.write_text("epoch,train/cls_loss,train/reg_loss,val/cls_loss,val/reg_loss\n0,1.5,2.5,3.5,4.5\n")
     assert recognise(take_sample(path), FORMATS) is None
 
 

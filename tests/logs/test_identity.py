@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from labbook.logs.identity import Place, bare_name, leaders, run_folder, run_name, same_run, twins
+from labbook.logs.identity import Place, bare_name, run_folder, run_name, same_run, twins
 from labbook.logs.outline import latest_of
+from labbook.logs.streams import leading
 from labbook.records import Points, RunPart
 
 
@@ -105,4 +106,5 @@ def test_the_source_with_most_points_leads_a_series() -> None:
         latest_of(Path("b"), "train", curve(LOSSES[:9])["train"]),
         latest_of(Path("b"), "val", curve(LOSSES[:3])["train"]),
     ]
-    assert leaders(rows) == {"train": "a", "val": "b"}
+    lead = leading(rows, {"a": "jsonl", "b": "nanogpt"})
+    assert {series: stream.paths for series, stream in lead.items()} == {"train": ("a",), "val": ("b",)}

@@ -40,6 +40,11 @@ def latest(last: float, tokens: float = NAN, series: str = "train", source: str 
     return Latest(series, source, 100, 0, 1, last, last, 4.0, 3.0, 3.0, last, tokens, NAN, NAN, NAN)
 
 
+def counted(series: str, last: float, first: float = 1.0) -> Latest:
+    """A series whose values count or measure something, over 100 steps."""
+    return Latest(series, "log", 100, 0, 1, 100, 100, first, last, first, 1, NAN, NAN, NAN, NAN)
+
+
 def value(count: Count | None) -> float | None:
     return count.value if count is not None else None
 
@@ -70,62 +75,6 @@ def test_what_is_given_comes_first_and_the_rest_is_kept() -> None:
     assert again.issues == ()
 
 
-@pytest.mark.parametrize(
-    ("config", "non_embedding", "total"),
-    [
-        (
-            {
-                "model_type": "gpt2",
-                "n_layer": 12,
-                "n_embd": 768,
-                "n_head": 12,
-                "vocab_size": 50257,
-                "n_ctx": 1024,
-            },
-            84934656,
-            124439808,
-        ),
-        (
-            {
-                "model_type": "llama",
-                "num_hidden_layers": 32,
-                "hidden_size": 4096,
-                "intermediate_size": 11008,
-                "num_attention_heads": 32,
-                "num_key_value_heads": 32,
-                "vocab_size": 32000,
-                "hidden_act": "silu",
-                "tie_word_embeddings": False,
-            },
-            6476005376,
-            6738415616,
-        ),
-        (
-            {
-                "model_type": "mistral",
-                "num_hidden_layers": 32,
-                "hidden_size": 4096,
-                "intermediate_size": 14336,
-                "num_attention_heads": 32,
-                "num_key_value_heads": 8,
-                "vocab_size": 32000,
-                "hidden_act": "silu",
-                "tie_word_embeddings": False,
-            },
-            6979321856,
-            7241732096,
-        ),
-    ],
-    ids=["gpt2", "llama-7b", "mistral-7b"],
-)
-def test_n_is_computed_from_the_architecture(config: dict[str, Any], non_embedding: int, total: int) -> None:
-    """Published models come out exactly, by a formula that is named."""
-    known = resolve([said(config)], [], {})
-    assert n_of(known, "n_non_embedding") == (non_embedding, "computed")
-    assert n_of(known, "n_total") == (total, "computed")
-    assert not any(count.approximate for count in known.counts)
-
-
 def test_an_architecture_with_keys_missing_is_approximate() -> None:
     """12 L h^2 of an unknown family is a guess and says so; depth and width may also be given."""
     known = resolve([said({"d_model": 64, "num_layers": 2})], [], {})
@@ -133,22 +82,6 @@ def test_an_architecture_with_keys_missing_is_approximate() -> None:
     assert known.counts[0].approximate and "12 L h^2" in known.counts[0].source
     given = resolve([said()], [], {"n_layer": "2", "n_embd": "128"})
     assert n_of(given, "n_non_embedding") == (393216, "computed")
-
-
-def test_experts_count_apart() -> None:
-    """All experts are in the model, a few are used for a token."""
-    config = {
-        "model_type": "mixtral",
-        "num_hidden_layers": 2,
-        "hidden_size": 8,
-        "intermediate_size": 16,
-        "num_attention_heads": 2,
-        "num_local_experts": 8,
-        "num_experts_per_tok": 2,
-    }
-    known = resolve([said(config)], [], {})
-    assert n_of(known, "n_non_embedding") == (2 * (4 * 64 + 8 * 3 * 8 * 16), "computed")
-    assert n_of(known, "n_active") == (2 * (4 * 64 + 2 * 3 * 8 * 16), "computed")
 
 
 def test_total_flos_give_n_where_tokens_are_known() -> None:
@@ -212,6 +145,115 @@ def test_a_step_may_count_tokens_or_samples() -> None:
     assert value(resolve([said(step_kind="tokens")], [latest(4096)], {}).tokens_seen) == 4096
     config = {"seq_length": 128}
     assert value(resolve([said(config, step_kind="samples")], [latest(32)], {}).tokens_seen) == 4096
+
+
+def test_samples_times_length_stand_before_steps() -> None:
+    """Megatron's batch grows at the start: 12,800 samples in 100 steps, though the batch is 256 by now."""
+    config = {"seq_length": 1024, "global_batch_size": 256, "rampup_batch_size": "['16', '16', '5000']"}
+    rows = [latest(100), counted("consumed_samples", 12800), counted("batch", 256, first=16)]
+    known = resolve([said(config)], rows, {})
+    assert value(known.tokens_seen) == 12800 * 1024
+    assert known.tokens_seen is not None and not known.tokens_seen.approximate
+    assert value(known.tokens_per_step) == 256 * 1024
+    assert known.issues == ()
+
+
+def test_a_growing_batch_makes_step_times_tokens_doubtful() -> None:
+    """Without a counter there is nothing better, and it is said."""
+    config = {"seq_length": 1024, "global_batch_size": 256, "rampup_batch_size": "['16', '16', '5000']"}
+    known = resolve([said(config)], [latest(100)], {})
+    assert known.tokens_seen is not None and known.tokens_seen.approximate
+    assert [issue.code for issue in known.issues] == ["token-count-doubtful"]
+    assert resolve([said(config | {"rampup_batch_size": "None"})], [latest(100)], {}).issues == ()
+
+
+def test_samples_that_contradict_the_batch_are_an_issue() -> None:
+    """A forgotten factor between the configuration and the counter."""
+    config = {"seq_length": 1024, "global_batch_size": 256}
+    known = resolve([said(config)], [latest(100), counted("consumed_samples", 51200)], {})
+    assert value(known.tokens_per_step) == 512 * 1024
+    assert [issue.code for issue in known.issues] == ["token-count-doubtful"]
+
+
+@pytest.mark.parametrize(
+    ("series", "seen"),
+    [("lm-loss-training/lm loss vs samples", 640 * 1024), ("lm-loss-training/lm loss vs tokens", 640)],
+)
+def test_a_metric_logged_against_samples_or_tokens_counts_them(series: str, seen: float) -> None:
+    """The twin scalars of Megatron, wherever they were exported to."""
+    known = resolve([said({"seq_length": 1024})], [latest(640, series=series), latest(10)], {})
+    assert value(known.tokens_seen) == seen
+
+
+@pytest.mark.parametrize(
+    ("config", "per_step", "approximate"),
+    [
+        ({"batch_size": 4, "gas": 2, "global_num_gpus": 8, "seq_length": 2048}, 4 * 2 * 8 * 2048, False),
+        (
+            {"batch_size": 4, "gas": 2, "global_num_gpus": 8, "seq_length": 2048, "model_parallel_size": 2},
+            4 * 2 * 4 * 2048,
+            False,
+        ),
+        ({"train_batch_size": 64, "train_micro_batch_size_per_gpu": 4, "seq_length": 2048}, 64 * 2048, False),
+        (
+            {"per_device_train_batch_size": 4, "gradient_accumulation_steps": 2, "max_seq_length": 512},
+            4 * 2 * 512,
+            True,
+        ),
+        (
+            {"per_device_train_batch_size": 4, "world_size": 8, "max_seq_length": 512},
+            4 * 8 * 512,
+            False,
+        ),
+        ({"training.local_batch_size": 2, "training.seq_len": 4096}, 2 * 4096, True),
+        ({"data.global_train_batch_size": 512, "model.max_sequence_length": 2048}, 512 * 2048, False),
+        ({"per_device_train_batch_size": 4, "max_position_embeddings": 32768}, None, False),
+        ({"batch_size": 8, "n_positions": 1024}, None, False),
+    ],
+    ids=["neox", "neox-mp2", "deepspeed", "hf", "hf-world", "torchtitan", "olmo", "greatest", "gpt2-greatest"],
+)
+def test_tokens_per_step_from_the_arguments_of_trainers(
+    config: dict[str, Any], per_step: float | None, approximate: bool
+) -> None:
+    """Where the number of devices is not said one is assumed; a greatest length is no length."""
+    found = resolve([said(config)], [latest(10)], {}).tokens_per_step
+    assert value(found) == per_step
+    assert (found is not None and found.approximate) == approximate
+    assert (found is not None and "one assumed" in found.source) == approximate
+
+
+def test_printed_batch_and_length_give_tokens_per_step() -> None:
+    """`global batch size 24 ... sequence length 4096`, printed by the trainer."""
+    figures = (Figure("global_batch_size", 24, "line 8"), Figure("seq_len", 4096, "line 8"))
+    known = resolve([said(figures=figures)], [latest(10)], {})
+    assert value(known.tokens_per_step) == 24 * 4096
+    assert (value(known.tokens_seen), known.seq_len, known.batch) == (10 * 24 * 4096, 4096, 24)
+
+
+def test_tokens_of_a_step_may_be_logged_with_it() -> None:
+    """fairseq's words per batch."""
+    known = resolve([said()], [latest(10), counted("tokens_per_step", 65536, first=65536)], {})
+    assert value(known.tokens_seen) == 655360
+    varying = resolve([said()], [latest(10), counted("wpb", 65536, first=65000)], {}).tokens_seen
+    assert varying is not None and varying.approximate
+
+
+def test_total_flos_give_tokens_where_n_is_known() -> None:
+    """6 N D the other way round, only where nothing counts the tokens."""
+    flos = (Figure("total_flos", 6.0 * 1000 * 5120, "x"),)
+    known = resolve([said({"n_non_embedding": 1000}, flos)], [latest(20)], {})
+    assert (value(known.tokens_seen), known.tokens_seen and known.tokens_seen.how) == (5120, "flos")
+    assert known.tokens_seen is not None and known.tokens_seen.approximate
+
+
+@pytest.mark.parametrize(("n_total", "issues"), [(1500, 0), (1010, 1)])
+def test_total_flos_may_count_an_output_head(n_total: int, issues: int) -> None:
+    """An N between those without and with embeddings bears them out, one outside is a disagreement."""
+    flos = (Figure("total_flos", 6.0 * 1200 * 5120, "x"),)
+    config = {"n_non_embedding": 1000, "n_total": n_total}
+    known = resolve([said(config, flos)], [latest(20, 5120)], {})
+    assert n_of(known, "n_non_embedding") == (1000, "config")
+    assert [issue.code for issue in known.issues] == ["n-disagrees"] * issues
 
 
 def test_epochs_are_passes_over_the_unique_tokens() -> None:
@@ -308,6 +350,21 @@ def test_given_values_that_make_no_sense_are_refused(key: str, text: str, words:
     assert "\x1b" not in caught.value.message
 
 
+@pytest.mark.parametrize(("config", "n"), [({"N": 31430}, 31430), ({"N": 12}, None), ({"n": 31430}, None)])
+def test_a_bare_capital_n_is_the_number_of_parameters(config: dict[str, Any], n: float | None) -> None:
+    """As people who study scaling write it; small ones and a small letter count other things."""
+    assert value(resolve([said(config)], [], {}).n("n_total")) == n
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["task_specific_params.text-generation.max_length", "generation.max_seq_len", "max_length", "cutoff_len"],
+)
+def test_a_length_of_something_else_makes_no_tokens(key: str) -> None:
+    """Of generated text, or the greatest of padded ones."""
+    assert resolve([said({"batch_size": 8, key: 50})], [latest(10)], {}).tokens_per_step is None
+
+
 def test_nothing_infinite_or_absurd_in_a_configuration_becomes_a_count() -> None:
     """A configuration may hold anything."""
     config = {
@@ -321,3 +378,41 @@ def test_nothing_infinite_or_absurd_in_a_configuration_becomes_a_count() -> None
     known = resolve([said(config)], [latest(math.inf)], {"n": "nonsense"})
     assert known.counts == ()
     assert known.tokens_seen is None
+
+
+@pytest.mark.parametrize(
+    ("config", "figures", "kind", "shown"),
+    [
+        ({"n_layer": 4, "n_embd": 64}, (Figure("n_total", 250_000, "line 1"),), "n_total", 250_000),
+        (
+            {"n_params_non_embedding": 196_608},
+            (Figure("n_total", 250_000, "line 1"),),
+            "n_non_embedding",
+            196_608,
+        ),
+        ({"n_active": 3e9, "n_params_non_embedding": 15e9}, (), "n_active", 3e9),
+    ],
+)
+def test_the_n_that_is_shown_is_active_else_exact_else_without_embeddings(
+    config: dict[str, Any], figures: tuple[Figure, ...], kind: str, shown: float
+) -> None:
+    """A formula that had to guess does not stand before a printed total."""
+    found = resolve([said(config, figures)], [], {}).leading_n
+    assert found is not None
+    assert (found.kind, found.value) == (kind, shown)
+    assert resolve([said()], [], {}).leading_n is None
+
+
+@pytest.mark.parametrize(("printed", "digits"), [("46.70", 4), ("0.26", 2), ("1.234567890123", None)])
+def test_billions_with_few_decimals_are_rounded(printed: str, digits: int | None) -> None:
+    """46.70 billion is known to four digits; a double printed in full is exact."""
+    source = f"line 3: Total number of parameters in billions: {printed}"
+    known = resolve([said(figures=(Figure("n_total", float(printed) * 1e9, source),))], [], {})
+    assert [count.digits for count in known.counts] == [digits]
+
+
+def test_a_recipe_told_by_a_table_yields_to_a_person() -> None:
+    """The words of a row name the recipe until somebody says otherwise."""
+    run = said({"table.recipe": "base long", "recipe": "not this"})
+    assert resolve([run], [], {}).recipe["recipe"] == "base long"
+    assert resolve([run], [], {"recipe": "mine"}).recipe["recipe"] == "mine"

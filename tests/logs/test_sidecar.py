@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from labbook.logs.given import given_key
 from labbook.logs.patterns import BrokenPattern, parse_table, read_tables
-from labbook.logs.person import check_person, given_of
+from labbook.logs.person import check_person, given_of, reading_given
 from labbook.logs.sidecar import apply_sidecars, read_config
 from labbook.records import Issue, RunPart
 
@@ -24,6 +25,18 @@ def test_nested_configuration_is_flat(tmp_path: Path) -> None:
     path = tmp_path / "config.json"
     path.write_text('{"model": {"n_layer": 2, "_name": "x"}, "architectures": ["A"], "nan": NaN, "none": null}')
     assert read_config(path) == {"model.n_layer": 2, "architectures": "['A']", "nan": "nan", "none": None}
+
+
+def test_a_nested_yaml_of_a_trainer_gives_the_model(tmp_path: Path) -> None:
+    """Trainers write config.yaml by sections; the names are found at the end of each path."""
+    path = tmp_path / "config.yaml"
+    path.write_text(
+        "model:\n  model_config:\n    hidden_size: 64\n    is_llama_config: true\ntokens: {train_steps: 9}\n"
+    )
+    part = RunPart()
+    apply_sidecars(part, "x", [path], [])
+    assert part.config["model.model_config.hidden_size"] == 64
+    assert part.config_source == "config.yaml"
 
 
 @pytest.mark.parametrize("content", ["{", "[1, 2", "\x00\x01", '{"a":' * 5000])
@@ -75,6 +88,43 @@ def test_a_labbook_toml_of_the_right_shape_raises_no_issue(tmp_path: Path) -> No
     assert given_of(path, "d24-a").keys() == {"given.unit", "given.seed"}
 
 
+def test_how_a_log_is_read_stands_in_the_same_file(tmp_path: Path) -> None:
+    """Format and step counter are needed before a log is read; a format must be one that is known."""
+    path = tmp_path / "labbook.toml"
+    path.write_text('[run."d12-*"]\nformat = "jsonl"\nstep = "it"\nn = 3\n')
+    assert check_person(path) == []
+    assert reading_given(path, "d12-a") == {"format": "jsonl", "step": "it"}
+    assert reading_given(path, "d24-a") == {}
+    path.write_text('[run."*"]\nformat = "jsonk"\nstep = 3\n')
+    assert [issue.text.partition(";")[0] for issue in check_person(path)] == [
+        'labbook.toml: [run."*"] format = jsonk: no such format, did you mean jsonl?',
+        'labbook.toml: [run."*"] step = 3: must be text',
+    ]
+    assert reading_given(path, "d12-a") == {}
+
+
+@pytest.mark.parametrize(
+    ("heading", "key"),
+    [
+        ("N", "n"),
+        ("n", "n"),
+        ("Params", "n"),
+        ("model size", "n"),
+        ("n_params", "n_total"),
+        ("non-embedding params", "n_non_embedding"),
+        ("D", "tokens_seen"),
+        ("Tokens", "tokens_seen"),
+        ("U", "unique_tokens"),
+        ("max_steps", "planned_steps"),
+        ("tokens_per_step", "tokens_per_step"),
+        ("comment", None),
+    ],
+)
+def test_the_headings_of_a_table_of_given_values(heading: str, key: str | None) -> None:
+    """`run,N` and `name,params` are understood as they are written."""
+    assert given_key(heading) == key
+
+
 def test_the_logs_own_configuration_wins(tmp_path: Path) -> None:
     """What the run printed is what ran."""
     path = tmp_path / "config.json"
@@ -85,17 +135,20 @@ def test_the_logs_own_configuration_wins(tmp_path: Path) -> None:
     assert part.config_source == "echoed configuration, config.json"
 
 
+LINE = r"(?P<step>\d+) (?P<train>\d+)"
+
+
 @pytest.mark.parametrize(
     ("table", "words"),
     [
         ({"detect": ["x"]}, "at least one"),
-        ({"detect": ["("], "record": [{"line": "x"}]}, "detect"),
+        ({"detect": ["("], "record": [{"line": LINE}]}, "detect"),
         ({"detect": ["x"], "record": [{"line": "[a"}]}, "record 1"),
         ({"detect": ["x"], "record": [{"start": "x"}]}, "record 1"),
-        ({"detect": ["x"], "record": [{"line": "x"}], "unknown": 1}, "unknown"),
-        ({"detect": ["x"], "record": [{"line": "x"}], "val_step": "never"}, "val_step"),
-        ({"detect": ["x"], "record": [{"line": "x"}], "step_origin": "0"}, "step_origin"),
-        ({"detect": ["x"], "record": [{"line": "x"}], "header": {"n_total": ["no group"]}}, "header.n_total"),
+        ({"detect": ["x"], "record": [{"line": LINE}], "unknown": 1}, "unknown"),
+        ({"detect": ["x"], "record": [{"line": LINE}], "val_step": "never"}, "val_step"),
+        ({"detect": ["x"], "record": [{"line": LINE}], "step_origin": "0"}, "step_origin"),
+        ({"detect": ["x"], "record": [{"line": LINE}], "header": {"n_total": ["no group"]}}, "header.n_total"),
     ],
 )
 def test_a_table_that_cannot_be_used_names_its_key(table: dict[str, object], words: str) -> None:

@@ -252,7 +252,7 @@ def test_thinning_keeps_extremes_and_order(values: list[float], columns: int) ->
 
 
 @given(st.floats(1e-12, 1e12), st.floats(1.0, 1e9), st.booleans(), st.integers(2, 20))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_ticks_lie_inside_the_limits_and_limits_hold_the_values(
     low: float, factor: float, log: bool, room: int
 ) -> None:

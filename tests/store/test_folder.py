@@ -129,8 +129,14 @@ def test_a_damaged_database_is_said_to_be_damaged(folder: Path, source: Source, 
         for place in range(12_288, len(content), 4096):
             content[place] ^= 0xFF
     database.write_bytes(content)
+
+    def read() -> None:
+        with Notebook.open(folder) as notebook:
+            (run,) = notebook.runs()
+            notebook.curves([(run.run_id, "train", run.sources[0].path)])
+
     with pytest.raises(NotebookError, match="is damaged") as caught:
-        Notebook.open(folder)
+        read()
     assert "move it away" in caught.value.hint
 
 

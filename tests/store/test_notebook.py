@@ -104,7 +104,6 @@ def test_pieces_give_the_same_as_the_whole(
         key = (run.run_id, "train", path)
         found = notebook.curves([key])[key]
         assert same(list(zip(found.step, found.value, strict=True)), last_of_each_step(rows))
-        assert notebook.distinct_steps(run.run_id) == {("train", path): len(found)}
     assert repr(runs[0].latest) == repr(runs[1].latest)
 
 
@@ -136,7 +135,6 @@ def test_a_grown_file_adds_its_news(notebook: Notebook, source: Source) -> None:
     assert (stored.offset, stored.generation, stored.first_read, stored.last_read) == (200, 2, 1.0, 2.0)
     assert curve(notebook).value.tolist() == [5.0, 3.5, 3.0]
     assert only_run(notebook).latest[0].points == 4
-    assert notebook.distinct_steps(only_run(notebook).run_id) == {("train", PATH): 3}
 
 
 @EITHER

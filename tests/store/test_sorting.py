@@ -36,8 +36,8 @@ def test_points_sort_themselves_past_the_threshold(
 def test_compact_sorts_and_shrinks(folder: Path, source: Source) -> None:
     """Rewritten sources leave holes that DuckDB never returns; afterwards the file is smaller."""
     with Notebook.open(folder) as notebook:
-        rows = [(k, (k * 7919 % 104729) / 3) for k in range(30_000)]
-        for generation in range(3):
+        rows = [(k, (k * 7919 % 104729) / 3) for k in range(60_000)]
+        for generation in range(6):
             base = (100, generation) if generation else (0, 0)
             notebook.write([source("/r/a.log", train=rows, base=base, replaces=True)], 1.0)
         before = notebook.sizes()
