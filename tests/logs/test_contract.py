@@ -24,7 +24,7 @@ COVER = pytest.mark.parametrize(
     "stride", [pytest.param(1, marks=pytest.mark.slow, id="every"), pytest.param(0, id="some")]
 )
 """Every byte, or those where records begin and end and a few of the others."""
-PLACES = 40
+PLACES = 24
 """Bytes taken from between the ends of records, spread evenly."""
 LAST = 80
 """Bytes at the end of a file that are all taken."""

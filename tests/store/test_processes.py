@@ -61,16 +61,16 @@ def test_four_processes_read_the_same_logs_once(following: ModuleType, folder: P
 def test_kill_in_the_middle_of_writes_loses_nothing(
     following: ModuleType, folder: Path, tmp_path: Path
 ) -> None:
-    """Killed twenty times at a random moment: what was acknowledged is there, and points and offset agree."""
+    """Killed ten times at a random moment: what was acknowledged is there, and points and offset agree."""
     log, acks = tmp_path / "a.log", tmp_path / "acks"
     write_log(log, 10_000)
-    command = [sys.executable, str(following.__file__), "killed", str(folder), "20", str(acks), str(log)]
+    command = [sys.executable, str(following.__file__), "killed", str(folder), "10", str(acks), str(log)]
     subprocess.run(command, check=True)
     acknowledged = [int(line) for line in acks.read_text().split()]
     with Notebook.open(folder) as notebook:
         offset = notebook.sources()[str(log)].offset
         lines = log.read_bytes()[:offset].count(b"\n")
-        assert len(acknowledged) >= 20
+        assert len(acknowledged) >= 10
         assert offset >= acknowledged[-1] > 0
         assert lines % 50 == 0
         check_whole(notebook, log, lines)
