@@ -19,6 +19,8 @@ from labbook.resources import user_folder
 if TYPE_CHECKING:
     from labbook.logs.patterns import Table
 
+MET_OFTEN = 0.95
+"""Confidence of a table of patterns that several lines speak for."""
 SURE = 0.98
 """Confidence of a format that is known by its first bytes: no other is asked."""
 
@@ -131,8 +133,18 @@ def _look(folder: Path) -> tuple[tuple[str, int, int], ...]:
     return tuple(sorted((path, stat.st_size, stat.st_mtime_ns) for path, stat in stats))
 
 
-def recognise(sample: Sample, known: Iterable[Format]) -> tuple[Format, Sniffed] | None:
-    """The surest format of a sample, None where none claims it; ties go to the earlier one."""
+def recognise(
+    sample: Sample, known: Iterable[Format], likely: Format | None = None
+) -> tuple[Format, Sniffed] | None:
+    """The surest format of a sample, None where none claims it; ties go to the earlier one.
+
+    likely: the format of a file before this one. A table of line patterns that is met on several lines is taken
+    at once, because no two tables know the same lines; a folder of runs mostly comes from one trainer.
+    """
+    if isinstance(likely, Listed) and likely.is_table:
+        found = likely.sniff(sample)
+        if found is not None and found.confidence >= MET_OFTEN:
+            return likely, found
     best: tuple[Format, Sniffed] | None = None
     last: list[Listed] = []
     for format_ in known:

@@ -134,6 +134,8 @@ class _Walk:
         self.folders: set[tuple[int, int]] = set()
         self.files: set[str] = set()
         self.beside: dict[Path, tuple[Path, ...]] = {}
+        self.likely: Format | None = None
+        """The format of the file before."""
         self.roots: tuple[Path, ...] = ()
         """Nothing outside these folders is opened."""
         self.persons: set[Path] = set()
@@ -274,10 +276,11 @@ class _Walk:
             self._leave(path, LeftOut(stat.st_size, stat.st_mtime, text))
             return
         if claim is None and sample.size and not verdicts.is_lfs(sample):
-            claim = logs.recognise(sample, self.formats)
+            claim = logs.recognise(sample, self.formats, self.likely)
         if claim is None and _worth_scanning(sample):
             claim = scan(sample, self.formats)
         if claim is not None:
+            self.likely = claim[0]
             self._add(path, claim[0].name, claim[1].confidence, claim[1].evidence)
         elif named or sample.binary or verdicts.is_lfs(sample) or is_listed(path, sample.size):
             self._leave(path, LeftOut(stat.st_size, stat.st_mtime, verdicts.negative(sample)))
