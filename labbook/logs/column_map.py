@@ -90,13 +90,6 @@ def missing_columns(columns: Mapping[str, str], present: Iterable[str]) -> str |
     return f"no column {' and no column '.join(clean(name, 60) for name in absent)}; there are: {there}"
 
 
-def check_columns(columns: Mapping[str, str], present: Iterable[str]) -> None:
-    """Raises UsageError where the table lacks a column of the map."""
-    problem = missing_columns(columns, present)
-    if problem is not None:
-        raise UsageError(f"--columns: {problem}")
-
-
 def column_issues(columns: Mapping[str, str], present: Sequence[str], place: str = "") -> list[Issue]:
     """The same as an issue, for a reader that may not fail."""
     problem = missing_columns(columns, present)

@@ -9,7 +9,7 @@ import pytest
 
 from labbook import logs
 from labbook.errors import UsageError
-from labbook.logs.column_map import apply_columns, check_columns, parse_columns
+from labbook.logs.column_map import apply_columns, column_issues, parse_columns
 from labbook.logs.format import take_sample
 from tests.logs.test_run_tables import figures, read, table
 
@@ -63,10 +63,9 @@ def test_a_map_that_makes_no_sense_is_refused(text: str, says: str) -> None:
 
 
 def test_a_column_that_is_not_there_is_said_with_those_that_are(tmp_path: Path) -> None:
-    """To the command as an error, to a reader as an issue."""
-    columns = {"N": "Params", "D": "Seen"}
-    with pytest.raises(UsageError, match="no column Params; there are: name, Seen, loss"):
-        check_columns(columns, ["name", "Seen", "loss"])
+    """As an issue, which the command turns into an error."""
+    (issue,) = column_issues({"N": "Params", "D": "Seen"}, ["name", "Seen", "loss"])
+    assert (issue.code, issue.text) == ("no-column", "no column Params; there are: name, Seen, loss")
     path = table(tmp_path, "name,n,Seen,loss\na,1e8,2e9,3.5\nb,1e8,4e9,3.25\n")
     _, reading = read(path, {"U": "Params", "D": "Seen"})
     assert [issue.code for issue in reading.issues] == ["no-column"]
