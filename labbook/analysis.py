@@ -14,9 +14,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from labbook.ladder import SAME, Ladder, Rung, build
+from labbook.ladder import Ladder, build
 from labbook.method import method_block
 from labbook.recipe import Candidate
+from labbook.rung import SAME, Rung
 from labbook.scaling.compare import compare
 from labbook.scaling.fit import try_fit
 from labbook.scaling.influence import influential, leave_groups_out

@@ -7,28 +7,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from labbook.pitfalls import pitfalls
 from labbook.recipe import Candidate, group, known_fields, ladder_keys
+from labbook.rung import SAME, Rung, cells, close, listed
 from labbook.scaling.values import Warned
 from labbook.summary import LeftOut, Level
 
 N_KINDS = ("n_non_embedding", "n_total", "n_active", "n_other")
-SAME = 0.01
-"""Relative difference below which two N, two D or two learning rates are the same."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rung:
-    """One finished run reduced to the point a law is fitted to."""
-
-    run_id: str
-    name: str
-    N: float
-    D: float
-    """By the ladder's D reading."""
-    C: float
-    """6 N x tokens seen: what training cost, whatever D means; N active of a mixture of experts."""
-    loss: float
-    level: Level
 
 
 @dataclass(frozen=True)
@@ -90,7 +75,7 @@ def build(key: str, members: Sequence[Candidate], *, reading: str | None = None)
         repeats=_repeats(rungs),
         left_out=tuple(sorted(left_out, key=lambda s: (s.code, s.name, s.run_id))),
         variants=tuple(rung for rung, _ in variants),
-        warnings=_warnings(members, rungs, n_kind, d_reading),
+        warnings=pitfalls(members, rungs, n_kind, d_reading),
         members=tuple(members),
     )
 
@@ -119,7 +104,7 @@ def choose_reading(members: Sequence[Candidate], n_kind: str) -> tuple[str, str]
             f"{len(repeated)} of {len(rungs)} finished runs repeat their data, up to {most:.3g} epochs",
         )
     if repeated:
-        return "seen", f"data is repeated, but unique tokens are unknown for {_listed(unknown)}"
+        return "seen", f"data is repeated, but unique tokens are unknown for {listed(unknown)}"
     if rungs and not unknown:
         return "seen", "no rung has more than one epoch"
     return "seen", "unique tokens are unknown"
@@ -192,25 +177,8 @@ def _best_of_sweeps(
     return kept, variants
 
 
-def cells(rungs: Sequence[Rung]) -> list[list[Rung]]:
-    """Rungs with the same N and D within 1 %, cell by cell."""
-    found: list[list[Rung]] = []
-    for rung in sorted(rungs, key=lambda r: (r.N, r.D, r.name, r.run_id)):
-        for cell in found:
-            if _close(cell[0].N, rung.N) and _close(cell[0].D, rung.D):
-                cell.append(rung)
-                break
-        else:
-            found.append([rung])
-    return found
-
-
 def _same_setting(a: tuple[float | None, float | None], b: tuple[float | None, float | None]) -> bool:
-    return all(x is None or y is None or _close(x, y) for x, y in zip(a, b, strict=True))
-
-
-def _close(a: float, b: float) -> bool:
-    return abs(a - b) <= SAME * max(abs(a), abs(b))
+    return all(x is None or y is None or close(x, y) for x, y in zip(a, b, strict=True))
 
 
 def _as_variant(rung: Rung, best: Rung) -> LeftOut:
@@ -237,69 +205,3 @@ def _reasons(members: Sequence[Candidate], recipe: Mapping[str, str]) -> tuple[s
     if not reasons:
         reasons.append(f"same folder {members[0].folder}; nothing else is known of the recipe")
     return tuple(reasons)
-
-
-def _warnings(
-    members: Sequence[Candidate], rungs: Sequence[Rung], n_kind: str, reading: str
-) -> tuple[Warned, ...]:
-    by_id = {m.run_id: m for m in members}
-    used = [by_id[r.run_id] for r in rungs]
-    found: list[Warned] = []
-    if any(n_kind not in m.n and m.n for m in members):
-        found.append(Warned("n-convention-mixed", "N is counted differently across rungs."))
-    if used and n_kind == "n_other":
-        found.append(Warned("n-convention-unknown", "It is not known what N counts."))
-    epochs = [m.epochs for m in used if m.epochs is not None]
-    if reading == "seen" and epochs and max(epochs) > 4 * (1 + SAME):
-        found.append(Warned("epochs-high", "Data was repeated; tokens seen overstate D."))
-    elif reading == "seen" and epochs and max(epochs) > 1 + SAME:
-        found.append(Warned("repeated-data", "Data was repeated; tokens seen overstate D."))
-    small = [r.name for r in rungs if r.D / r.N < 1]
-    if small:
-        share = f"{len(small)} of {len(rungs)} rungs have less than one token per parameter"
-        sentence = f"{share} and may dominate the fit; see without them: {_listed(small)}."
-        found.append(Warned("very-undertrained-points", sentence))
-    found += _embedding_warning(used, n_kind) + _rate_warning(used, rungs) + _unknown_rates(used, rungs)
-    return tuple(found)
-
-
-def _embedding_warning(used: Sequence[Candidate], n_kind: str) -> list[Warned]:
-    shares = [
-        (1 - m.n["n_non_embedding"].value / m.n["n_total"].value, m)
-        for m in used
-        if "n_non_embedding" in m.n and "n_total" in m.n
-    ]
-    if not shares:
-        return []
-    share, smallest = min(shares, key=lambda pair: pair[1].n[n_kind].value if n_kind in pair[1].n else 0.0)
-    if share <= 0.2:
-        return []
-    text = "Embeddings are a large part of the small models; the exponent depends on the count"
-    return [Warned("embedding-heavy", f"{text}: {share:.0%} of {smallest.name}.")]
-
-
-def _rate_warning(used: Sequence[Candidate], rungs: Sequence[Rung]) -> list[Warned]:
-    """One learning rate for every size means nobody tuned it by size."""
-    rates = {m.peak_lr for m in used if m.peak_lr is not None}
-    sizes = {r.N for r in rungs}
-    if len(rates) == 1 and len(sizes) > 2 and all(m.peak_lr is not None for m in used):
-        sentence = "LR was not tuned per size; with a sweep the lower envelope is fitted."
-        return [Warned("lr-not-tuned", sentence)]
-    return []
-
-
-def _unknown_rates(used: Sequence[Candidate], rungs: Sequence[Rung]) -> list[Warned]:
-    """Cells of several runs whose learning rate nobody states may be a sweep taken for repeats."""
-    by_id = {m.run_id: m for m in used}
-    doubtful = [
-        r.name for cell in cells(rungs) if len(cell) > 1 for r in cell if by_id[r.run_id].peak_lr is None
-    ]
-    if not doubtful:
-        return []
-    sentence = f"Learning rate unknown: repeats and a sweep cannot be told apart for {_listed(doubtful)}."
-    return [Warned("lr-unknown", sentence)]
-
-
-def _listed(names: Sequence[str], most: int = 4) -> str:
-    shown = ", ".join(names[:most])
-    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

@@ -9,7 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from labbook.scaling.values import Comparison, Fit, Refusal, Regime, Warned
+from labbook.scaling.values import (
+    Approach,
+    Comparison,
+    Fit,
+    Influence,
+    NextRuns,
+    Refusal,
+    Regime,
+    RepeatedFit,
+    Resampled,
+    Warned,
+)
 
 State = Literal["ok", "done", "failed", "cancelled", "stalled", "nan", "diverged", "spike-open", "unknown"]
 Severity = Literal["crit", "warn", "info"]
@@ -244,6 +255,19 @@ class LadderView:
     warnings: tuple[Warned, ...]
     method: tuple[tuple[str, str], ...]
     """The method block, key and value, in order."""
+    approaches: tuple[Approach, ...] = ()
+    """Every way to the compute-optimal allocation that applies, side by side."""
+    influence: tuple[Influence, ...] = ()
+    """The preferred law without each size, budget and band of tokens per parameter."""
+    drops: tuple[Influence, ...] = ()
+    """The preferred law without its largest losses, then without its largest residuals."""
+    robust: Fit | None = None
+    """The preferred law under Huber's objective, from 12 rungs on."""
+    resampled: tuple[Resampled, ...] = ()
+    """Bootstrap intervals, for an export."""
+    next_runs: NextRuns | None = None
+    repeated: RepeatedFit | Refusal | None = None
+    """What repeating data costs; None where no run of the recipe repeats its data."""
 
     @property
     def preferred(self) -> Fit | None:

@@ -17,7 +17,7 @@ from labbook.scaling.form import FloatArray, log_loss
 from labbook.scaling.gate import SPARE, regime_gate
 from labbook.scaling.identify import SIZES_NEEDED, separates
 from labbook.scaling.intervals import EXPONENT_OF_COMPUTE, Handle, handle_of
-from labbook.scaling.laws import LAWS, law_by_name
+from labbook.scaling.laws import FAMILY, law_by_name
 from labbook.scaling.newton import minimise
 from labbook.scaling.objective import Problems
 from labbook.scaling.points import Points, digest, distinct, read_points
@@ -70,7 +70,7 @@ def compare(N: ArrayLike, D: ArrayLike, L: ArrayLike, *, repeats: Sequence[Seque
 
 
 def _fit_all(points: Points) -> tuple[dict[str, Fit], dict[str, Refusal]]:
-    results = {law.name: fit_points(law, points, LEAST_SQUARES) for law in LAWS}
+    results = {law.name: fit_points(law, points, LEAST_SQUARES) for law in FAMILY}
     fits = {name: result for name, result in results.items() if isinstance(result, Fit)}
     return fits, {name: result for name, result in results.items() if isinstance(result, Refusal)}
 

@@ -23,7 +23,7 @@ from labbook.scaling.intervals import (
     noise_of,
     parameter_intervals,
 )
-from labbook.scaling.laws import LAWS, Law, law_by_name
+from labbook.scaling.laws import FAMILY, Law, law_by_name
 from labbook.scaling.points import Centred, Points, read_points
 from labbook.scaling.profile import profile_constant
 from labbook.scaling.solve import POLISH_TOLERANCE, Solution, read_objective, solve
@@ -80,7 +80,7 @@ def _too_few(law: Law, n: int) -> Refusal:
     text = f"{count_word(n).capitalize()} points for {count_word(law.k)} parameters: no fit."
     missing = law.k + 1 - n
     more = f"{count_word(missing)} more size" + ("" if missing == 1 else "s")
-    fewer = [other for other in LAWS if other.k < n and not other.by_compute]
+    fewer = [other for other in FAMILY if other.k < n and not other.by_compute]
     instead = f", or {fewer[0].name} with {count_word(fewer[0].k)}" if fewer else ""
     return Refusal("too-few-rungs", text, f"{more}{instead}")
 

@@ -8,7 +8,7 @@ from labbook.quantities import format_size
 from labbook.scaling import remedy
 from labbook.scaling.form import FloatArray
 from labbook.scaling.identify import SIZES_NEEDED, count_word
-from labbook.scaling.laws import LAWS
+from labbook.scaling.laws import FAMILY
 from labbook.scaling.points import distinct
 from labbook.scaling.values import Refusal
 
@@ -19,7 +19,7 @@ FORMS_NEEDED = 2
 
 def rungs_needed() -> int:
     """Rungs from which two forms have a voice."""
-    return sorted(law.k + SPARE for law in LAWS if law.pooled)[FORMS_NEEDED - 1]
+    return sorted(law.k + SPARE for law in FAMILY if law.pooled)[FORMS_NEEDED - 1]
 
 
 def regime_gate(N: FloatArray, D: FloatArray) -> Refusal | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -16,26 +15,11 @@ from labbook.scaling.objective import Problems
 from labbook.scaling.points import Points
 from labbook.scaling.remedy import SAME
 from labbook.scaling.solve import START_TOLERANCE
-from labbook.scaling.values import Fit, Warned
+from labbook.scaling.values import Fit, Influence, Warned
 
 BANDS = (0.0, 1.0, 5.0, 20.0, 100.0, np.inf)
 """Edges of the groups by tokens per parameter."""
 MOST_DROPPED = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Influence:
-    """A fit without some of its rungs."""
-
-    group: str
-    """What was left out: `N = 190M`, `C = 1.2e+19`, `D/N < 1`, `3 largest losses`."""
-    left_out: tuple[int, ...]
-    """Positions in the caller's arrays."""
-    params: dict[str, float]
-    a: float | None
-    """Exponent of N in C at the compute optimum; None for a law of compute."""
-    prediction: float | None
-    """Loss at the target, where one was given."""
 
 
 def leave_groups_out(fit: Fit, at: tuple[float, float] | None = None) -> list[Influence]:

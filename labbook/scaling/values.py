@@ -150,3 +150,123 @@ class Comparison:
     warnings: tuple[Warned, ...]
     digest: str
     """sha256 of the rows N, D, L to 12 digits, sorted: seeds everything random."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """The least loss at one compute budget, found among the runs of that budget (isoFLOP)."""
+
+    C: float
+    """Training FLOP, by the ladder's convention: median of the runs."""
+    n: int
+    """Runs of this budget that were used."""
+    N: float | None
+    """Size of least loss: the fitted vertex, never the nearest run; None where `refused`."""
+    N_interval: Interval | None
+    """95 %."""
+    loss: float | None
+    method: str
+    """parabola, akima or envelope."""
+    refused: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Approach:
+    """One way to the compute-optimal allocation: ln N_opt = ln_k + a ln C (science.md 2.2)."""
+
+    name: str
+    """envelope (approach 1), isoflop (approach 2), isoflop-akima or parametric (approach 3)."""
+    a: float | None
+    """Exponent of N_opt in C; b = 1 - a is that of D_opt. None where `refused`."""
+    a_interval: Interval | None
+    """95 %."""
+    ln_k: float | None
+    points: tuple[Budget, ...] = ()
+    law: str = ""
+    """Of approach 3: the law whose parameters give it."""
+    warnings: tuple[Warned, ...] = ()
+    refused: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Influence:
+    """A fit without some of its rungs."""
+
+    group: str
+    """What was left out: `N = 190M`, `C = 1.2e+19`, `D/N < 1`, `3 largest losses`."""
+    left_out: tuple[int, ...]
+    """Positions in the caller's arrays."""
+    params: dict[str, float]
+    a: float | None
+    """Exponent of N in C at the compute optimum; None for a law of compute."""
+    prediction: float | None
+    """Loss at the target, where one was given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resampled:
+    """Bootstrap intervals of one law's parameters (science.md 4.1)."""
+
+    law: str
+    objective: str
+    intervals: dict[str, Interval]
+    """95 % percentile interval by parameter name, and of `a`."""
+    draws: int
+    failed: int
+    strata: int
+    seed: str
+
+
+@dataclass(frozen=True, slots=True)
+class NextRun:
+    """A run that does not exist yet, and how much it would narrow a wanted quantity (science.md 4.5)."""
+
+    N: float
+    D: float
+    C: float
+    reduction: float
+    """Share of the variance of the wanted quantity that goes, 0 to 1."""
+    per_flop: float
+    """Share per training FLOP."""
+    is_inside: bool
+    """Within the sizes and tokens of the ladder."""
+
+
+@dataclass(frozen=True, slots=True)
+class NextRuns:
+    """What to run next: the wanted quantity, the run that narrows it most, and the cheapest that does."""
+
+    wanted: str
+    """In words: `ln rho at 124M, 7.5B`."""
+    law: str
+    sd: float
+    """Standard deviation of the wanted quantity now, with the prior."""
+    best: NextRun
+    cheapest: NextRun
+    """Largest reduction per FLOP."""
+    candidates: tuple[NextRun, ...]
+    """All of them, the best first."""
+
+
+@dataclass(frozen=True, slots=True)
+class RepeatedFit:
+    """What repeating data costs on this ladder (science.md 2.8): the law of repeated data refitted to it."""
+
+    n: int
+    n_repeated: int
+    """Rungs of more than one epoch."""
+    params: dict[str, float]
+    """E, A, B, alpha, beta, R_D, R_N by their paper names, full precision; held ones are in `held`."""
+    held: tuple[str, ...]
+    intervals: dict[str, Interval]
+    """95 % by bootstrap over runs."""
+    rms_log: float
+    objective: str
+    objective_value: float
+    status: FitStatus
+    worth: tuple[tuple[float, float], ...]
+    """(epochs, D'/U): what tokens seen at that many epochs are worth, in units of the unique tokens."""
+    draws: int
+    failed: int
+    seed: str
+    warnings: tuple[Warned, ...] = ()

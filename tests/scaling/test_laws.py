@@ -7,14 +7,14 @@ import pytest
 
 from labbook.errors import NotFoundError
 from labbook.scaling.form import elasticities, log_loss
-from labbook.scaling.laws import LAWS, Law, law_by_name
+from labbook.scaling.laws import FAMILY, Law, law_by_name
 from labbook.scaling.laws.chinchilla import BESIROGLU, HOFFMANN, optimal
 from labbook.scaling.laws.kaplan import PUBLISHED, data_share
 from labbook.scaling.points import read_points
 from labbook.scaling.starts import rows
 from tests.scaling.ladders import grid, random_params
 
-every_law = pytest.mark.parametrize("law", LAWS, ids=attrgetter("name"))
+every_law = pytest.mark.parametrize("law", FAMILY, ids=attrgetter("name"))
 
 
 @every_law
@@ -134,7 +134,7 @@ def test_unknown_law_names_the_known_ones() -> None:
     with pytest.raises(NotFoundError) as caught:
         law_by_name("kaplun")
     assert "kaplun" in caught.value.message
-    assert all(law.name in caught.value.hint for law in LAWS)
+    assert all(law.name in caught.value.hint for law in FAMILY)
 
 
 @pytest.mark.parametrize("bad", [0.0, -1.0, np.nan, np.inf])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from labbook.scaling.form import jacobian, log_loss
-from labbook.scaling.laws import LAWS, Law
+from labbook.scaling.laws import FAMILY, Law
 from labbook.scaling.objective import Problems, evaluate
 from labbook.scaling.points import read_points
 from labbook.scaling.starts import rows
@@ -28,7 +28,7 @@ def problem(law: Law, seed: int) -> tuple[Problems, np.ndarray]:
 
 
 @pytest.mark.parametrize("delta", [np.inf, 1e-2], ids=["least squares", "Huber"])
-@pytest.mark.parametrize("law", LAWS, ids=attrgetter("name"))
+@pytest.mark.parametrize("law", FAMILY, ids=attrgetter("name"))
 def test_gradient_and_hessian_match_central_differences(law: Law, delta: float) -> None:
     """At random valid parameters, for every form and both objectives, to 1e-6."""
     for seed in range(4):
@@ -45,7 +45,7 @@ def test_gradient_and_hessian_match_central_differences(law: Law, delta: float) 
             assert here.hessian[:, column] == pytest.approx(bend, abs=1e-6 * np.abs(here.hessian).max())
 
 
-@pytest.mark.parametrize("law", LAWS, ids=attrgetter("name"))
+@pytest.mark.parametrize("law", FAMILY, ids=attrgetter("name"))
 def test_jacobian_matches_central_differences(law: Law) -> None:
     """d ln f / d theta at the points, to 1e-6."""
     problems, theta = problem(law, 1)
@@ -60,7 +60,7 @@ def test_jacobian_matches_central_differences(law: Law) -> None:
 
 def test_huber_is_a_sum_and_bends_at_delta() -> None:
     """Half the square inside delta, delta (|r| - delta/2) outside, added over points with their weights."""
-    law = LAWS[0]
+    law = FAMILY[0]
     problems, theta = problem(law, 2)
     r = log_loss(law.form, theta, problems.n, problems.d) - problems.y
     delta = 0.01

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from labbook.scaling.fit import fit
-from labbook.scaling.laws import LAWS, Law
+from labbook.scaling.laws import FAMILY, Law
 from labbook.scaling.newton import minimise
 from labbook.scaling.objective import Problems
 from labbook.scaling.points import read_points
@@ -15,7 +15,7 @@ from labbook.scaling.starts import rows
 from labbook.scaling.values import FitStatus
 from tests.scaling.ladders import chinchilla, grid, plant, random_params
 
-every_law = pytest.mark.parametrize("law", LAWS, ids=attrgetter("name"))
+every_law = pytest.mark.parametrize("law", FAMILY, ids=attrgetter("name"))
 SEEDS = range(5)
 
 

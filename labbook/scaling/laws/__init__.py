@@ -1,14 +1,24 @@
 """The laws labbook can fit. A new one is a file here and a line in LAWS."""
 
-from labbook.errors import NotFoundError
+from labbook.errors import NotFoundError, UsageError
 from labbook.scaling.laws import chinchilla, compute, general, kaplan, kaplan_floor
-from labbook.scaling.laws.base import Law
+from labbook.scaling.laws.base import Described, Law
 
-LAWS: tuple[Law, ...] = (kaplan.LAW, kaplan_floor.LAW, chinchilla.LAW, general.LAW, compute.LAW)
-"""In the order tables show them; where laws tie, the earlier one is named."""
+FAMILY: tuple[Law, ...] = (kaplan.LAW, kaplan_floor.LAW, chinchilla.LAW, general.LAW, compute.LAW)
+"""Laws of a ladder's rungs that one solver fits, in the order tables show them; of laws that tie the earlier
+one is named."""
+
+LAWS: tuple[Described, ...] = (*FAMILY,)
+"""Every law."""
+
+_FITTED_BY = {
+    "curve": "is a law of one run's curve: labbook fit RUN --law {name}",
+    "metric": "is a law of a metric: labbook fit TABLE --law {name} --x COLUMN --y COLUMN",
+    "ladder": "is fitted by itself: labbook fit LADDER --law {name}",
+}
 
 
-def law_by_name(name: str) -> Law:
+def described(name: str) -> Described:
     """The law of that name.
 
     Raises NotFoundError, which lists the known names.
@@ -19,4 +29,15 @@ def law_by_name(name: str) -> Law:
     raise NotFoundError(f"no law named {name!r}", hint="known laws: " + ", ".join(law.name for law in LAWS))
 
 
-__all__ = ["LAWS", "Law", "law_by_name"]
+def law_by_name(name: str) -> Law:
+    """The law of that name, of those fitted to the rungs of a ladder by `scaling.fit`.
+
+    Raises NotFoundError as `described`, UsageError for a law that is fitted to something else.
+    """
+    law = described(name)
+    if isinstance(law, Law):
+        return law
+    raise UsageError(f"{name} {_FITTED_BY[law.subject].format(name=name)}")
+
+
+__all__ = ["FAMILY", "LAWS", "Described", "Law", "described", "law_by_name"]

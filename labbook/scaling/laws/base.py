@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,6 +16,11 @@ Params: TypeAlias = Mapping[str, float]
 Centre: TypeAlias = tuple[float, float]
 
 
+NO_COORDINATE = -1
+Subject: TypeAlias = Literal["ladder", "curve", "metric"]
+"""What a law is fitted to: the rungs of a ladder, the curve of a run, or any metric against any resource."""
+
+
 @dataclass(frozen=True, slots=True)
 class Parameter:
     """One parameter of a law, by its paper's name."""
@@ -24,7 +29,7 @@ class Parameter:
     is_scale: bool
     """A scale has its interval on the log scale; an exponent as it is."""
     coordinate: int
-    """The coordinate of the form it stands or falls with."""
+    """The coordinate of the form it stands or falls with; NO_COORDINATE outside the family of forms."""
     typical: tuple[float, float]
     """Range of plausible values for ladders of language models; nothing is bounded by it."""
 
@@ -50,9 +55,30 @@ class Check:
     params: Params
 
 
+class Described(Protocol):
+    """What every law can say of itself, whatever it is fitted to."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def title(self) -> str: ...
+    @property
+    def equation(self) -> str: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def parameters(self) -> tuple[Parameter, ...]: ...
+    @property
+    def subject(self) -> Subject: ...
+    @property
+    def limits(self) -> tuple[Limit, ...]: ...
+    @property
+    def published(self) -> Mapping[str, Params]: ...
+
+
 @dataclass(frozen=True)
 class Law:
-    """A scaling law of N and D."""
+    """A scaling law of the resources of a ladder's rungs, one of the family of forms (`scaling.form`)."""
 
     name: str
     title: str
@@ -76,6 +102,7 @@ class Law:
     """Whether its one resource is C = 6ND."""
     limits: tuple[Limit, ...] = ()
     checks: tuple[Check, ...] = ()
+    subject: Subject = "ladder"
     published: Mapping[str, Params] = field(default_factory=dict)
     """Constants of papers by name, for plots that say so. Never applied to anyone's runs."""
 
