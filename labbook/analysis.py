@@ -8,26 +8,31 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from labbook.ladder import Ladder, build
+from labbook.choices import Choices
+from labbook.ladder import Ladder
 from labbook.method import method_block
 from labbook.recipe import Candidate
-from labbook.rung import SAME, Rung
+from labbook.rung import SAME, Rung, largest, weights
 from labbook.scaling.compare import compare
 from labbook.scaling.fit import try_fit
-from labbook.scaling.influence import influential, leave_groups_out
+from labbook.scaling.next_run import settling_run
 from labbook.scaling.predict import predict, predict_pool
-from labbook.scaling.regime import regimes
-from labbook.scaling.values import Comparison, Fit, FitStatus, Refusal, Regime, Warned
-from labbook.summary import Alternative, LadderView, LeftOut, RungView
+from labbook.scaling.regime import INCONCLUSIVE, regimes
+from labbook.scaling.values import Comparison, Fit, FitStatus, Refusal, Regime
+from labbook.sensitivity import Rows, Sensitivity, sensitivity
+from labbook.summary import LadderView, LeftOut, RungView
 
-ENGINE = "4"
+ENGINE = "8"
 """Part of every cached result's key: raised whenever the same points may give other numbers."""
+
+ABOUT_FRONT = ("influential-group", "objective-sensitive", "very-undertrained-points")
+"""Warnings of the law in front alone."""
 
 FloatArray = NDArray[np.float64]
 
@@ -41,6 +46,8 @@ class Horizon:
     D: float
     """By the ladder's reading: unique tokens, or tokens at the planned end."""
     loss_now: float
+    drop: float | None = None
+    """What is left of it by its own forecast; None without one."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +61,8 @@ class Analysis:
 
 def inputs_digest(ladder: Ladder, horizons: Sequence[Horizon]) -> str:
     """sha256 of everything the analysis depends on: the key under which a result may be kept."""
-    rows = [ladder.key, ladder.d_reading, ladder.n_kind, ladder.loss_unit, ENGINE, *map(str, ladder.recipe)]
+    rows = [ladder.key, ladder.d_reading, ladder.n_kind, ladder.loss_unit, ENGINE, str(ladder.choices)]
+    rows += map(str, ladder.recipe)
     rows += [
         f"{r.run_id} {r.name} {r.N:.12g} {r.D:.12g} {r.loss:.12g}" for r in (*ladder.rungs, *ladder.variants)
     ]
@@ -81,10 +89,7 @@ def bare_view(ladder: Ladder, refused: Refusal | None = None) -> LadderView:
         loss_rule=ladder.loss_rule,
         loss_unit=ladder.loss_unit,
         loss_series=ladder.rungs[0].level.series if ladder.rungs else "",
-        rungs=tuple(
-            RungView(r.run_id, r.name, r.N, r.D, r.C, r.loss, None, _no_regime(r.N, r.D, unknown))
-            for r in ladder.rungs
-        ),
+        rungs=tuple(_rung_view(r, None, _no_regime(r.N, r.D, unknown)) for r in ladder.rungs),
         replicates=tuple(tuple(ladder.rungs[i].name for i in cell) for cell in ladder.repeats),
         left_out=ladder.left_out,
         comparison=None,
@@ -92,6 +97,7 @@ def bare_view(ladder: Ladder, refused: Refusal | None = None) -> LadderView:
         alternatives=(),
         warnings=ladder.warnings,
         method=(),
+        choices=ladder.choices,
     )
 
 
@@ -102,7 +108,8 @@ def analyse(ladder: Ladder, horizons: Sequence[Horizon] = ()) -> Analysis:
         few = Refusal("too-few-rungs", f"{len(ladder.rungs)} finished rungs: no fit", _remedy(ladder))
         return Analysis(replace(bare, refused=few), {m.run_id: few for m in ladder.members})
     N, D, L = columns(ladder.rungs)
-    comparison = compare(N, D, L, repeats=ladder.repeats)
+    shares = weights(ladder.rungs, ladder.choices.weights)
+    comparison = compare(N, D, L, repeats=ladder.repeats, weights=shares)
     if not comparison.fits:
         refusal = next(iter(comparison.refused.values()))
         return Analysis(
@@ -111,18 +118,18 @@ def analyse(ladder: Ladder, horizons: Sequence[Horizon] = ()) -> Analysis:
     judged = _judge(ladder, comparison, horizons)
     best = comparison.fits[comparison.preferred] if comparison.preferred else None
     residuals = _residuals(best, ladder.rungs)
+    found = _sensitivity(best, ladder.rungs, ladder.choices)
     view = replace(
         bare,
-        rungs=tuple(
-            RungView(r.run_id, r.name, r.N, r.D, r.C, r.loss, residuals.get(r.run_id), _as_regime(judged, r))
-            for r in ladder.rungs
-        ),
+        rungs=tuple(_rung_view(r, residuals.get(r.run_id), _as_regime(judged, r)) for r in ladder.rungs),
         left_out=tuple(_with_residual(x, best) for x in ladder.left_out) if best else ladder.left_out,
         comparison=comparison,
         refused=None if best else Refusal("no-law", "no law fits these rungs well enough to be preferred"),
-        alternatives=_alternatives(ladder, judged, comparison),
-        warnings=(*ladder.warnings, *comparison.warnings, *_influence(best)),
+        warnings=(*ladder.warnings, *comparison.warnings, *found.warnings),
         method=method_block(ladder, comparison),
+        influence=found.influence,
+        drops=found.drops,
+        robust=found.robust,
     )
     return Analysis(view, judged)
 
@@ -138,20 +145,74 @@ def columns(rungs: Sequence[Rung | RungView]) -> tuple[FloatArray, FloatArray, F
 
 def drawable(view: LadderView) -> Fit | None:
     """The preferred fit, able to predict: one out of the notebook is fitted again, which gives the same fit."""
-    kept = view.preferred
+    return able(view, view.preferred)
+
+
+def able(view: LadderView, kept: Fit | None) -> Fit | None:
+    """A fit of the view's rungs with its handle; one out of the notebook has only its values."""
     if kept is None or kept.handle is not None:
         return kept
-    again = try_fit(kept.law, *columns(view.rungs), objective=kept.objective)
+    shares = weights(view.rungs, view.choices.weights)
+    again = try_fit(kept.law, *columns(view.rungs), objective=kept.objective, weights=shares)
     return again if isinstance(again, Fit) else None
+
+
+def revived(view: LadderView) -> Comparison | None:
+    """The comparison with every fit able to predict; None where the ladder has none."""
+    if view.comparison is None:
+        return None
+    made = {name: able(view, fit) for name, fit in view.comparison.fits.items()}
+    return replace(view.comparison, fits={name: fit for name, fit in made.items() if fit is not None})
+
+
+def in_front(view: LadderView, law: str) -> LadderView:
+    """The view with another of its fitted laws in front: residuals, influence and second objective are its own.
+
+    What limits each rung is not: that comes from every admitted law.
+    """
+    comparison, before = view.comparison, view.preferred
+    if comparison is None or (before is not None and law == before.law):
+        return view
+    kept = comparison.fits[law]
+    best = able(view, kept) if kept.status is not FitStatus.NOT_CONVERGED else None
+    residuals = _residuals(best, view.rungs)
+    found = _sensitivity(best, view.rungs, view.choices)
+    stays = [
+        w
+        for w in view.warnings
+        if not (before and w.code in ABOUT_FRONT and w.text.startswith(f"{before.law}: "))
+    ]
+    return replace(
+        view,
+        comparison=replace(comparison, preferred=law),
+        rungs=tuple(replace(r, residual=residuals.get(r.run_id)) for r in view.rungs),
+        left_out=tuple(_with_residual(x, best) for x in view.left_out) if best else view.left_out,
+        warnings=(*stays, *found.warnings),
+        influence=found.influence,
+        drops=found.drops,
+        robust=found.robust,
+    )
 
 
 def _judge(ladder: Ladder, comparison: Comparison, horizons: Sequence[Horizon]) -> dict[str, Regime | Refusal]:
     N, D, L = columns(ladder.rungs)
     at = [(r.run_id, r.N, r.D) for r in ladder.rungs] + [(h.run_id, h.N, h.D) for h in horizons]
-    found = regimes(comparison, N, D, L, np.array([a[1] for a in at]), np.array([a[2] for a in at]))
     by_id = {m.run_id: m for m in ladder.members}
+    settling: dict[tuple[float, float], str] = {}
+    own = [by_id[r.run_id].own_gain if ladder.d_reading == "seen" else None for r in ladder.rungs]
+    own += [None] * len(horizons)
+    where = np.array([a[1] for a in at]), np.array([a[2] for a in at])
+    found = regimes(comparison, N, D, L, *where, own=own)
+    for one in found:
+        if one.label == INCONCLUSIVE and one.refused is None:
+            place = one.N, one.D
+            settling[place] = settling.get(place) or _settle(comparison, N, D, place)
     judged: dict[str, Regime | Refusal] = {
-        run_id: replace(regime, repeat_limited=_repeats(by_id[run_id]))
+        run_id: replace(
+            regime,
+            repeat_limited=_repeats(by_id[run_id]),
+            settle=settling.get((regime.N, regime.D), ""),
+        )
         for (run_id, _, _), regime in zip(at, found, strict=True)
     }
     for horizon in horizons:
@@ -163,6 +224,12 @@ def _judge(ladder: Ladder, comparison: Comparison, horizons: Sequence[Horizon]) 
     return judged
 
 
+def _settle(comparison: Comparison, N: FloatArray, D: FloatArray, place: tuple[float, float]) -> str:
+    """The run that could settle an open verdict there; empty where none is affordable."""
+    found = settling_run(comparison, N, D, place)
+    return found.sentence if found is not None else ""
+
+
 def _repeats(run: Candidate) -> bool:
     """More than 4 epochs, or a validation minimum in the past unless the epochs are known to be few."""
     if run.epochs is not None and run.epochs > 4 * (1 + SAME):
@@ -171,24 +238,29 @@ def _repeats(run: Candidate) -> bool:
 
 
 def _under_trained(regime: Regime, horizon: Horizon, comparison: Comparison) -> Regime:
-    """`under-trained` where what is left of the run itself exceeds what either doubling would buy."""
+    """`under-trained` where what is left of the run itself exceeds what either doubling would buy.
+
+    By the run's own forecast, else by the laws at its planned end.
+    """
     if not comparison.admitted or regime.pooled is None:
         return regime
-    centre, _, _ = predict_pool(comparison, np.array([horizon.N]), np.array([horizon.D]))
-    drop = horizon.loss_now - float(centre[0])
+    drop = horizon.drop
+    if drop is None:
+        centre, _, _ = predict_pool(comparison, np.array([horizon.N]), np.array([horizon.D]))
+        drop = horizon.loss_now - float(centre[0])
     if drop <= max(regime.pooled.g_tokens, regime.pooled.g_params):
         return replace(regime, remaining_drop=drop)
     return replace(regime, label="under-trained", form_dependent=False, remaining_drop=drop)
 
 
-def _influence(best: Fit | None) -> tuple[Warned, ...]:
-    """Groups of rungs whose absence moves the exponent of compute beyond its interval (science.md 4.3)."""
-    if best is None or best.status is not FitStatus.CONVERGED:
-        return ()
-    return tuple(Warned(w.code, f"{best.law}: {w.text}") for w in influential(best, leave_groups_out(best)))
+def _sensitivity(best: Fit | None, rungs: Sequence[Rung | RungView], choices: Choices) -> Sensitivity:
+    """Of the law in front; the run whose loss is predicted has twice the N and D of the largest rung."""
+    top = largest(rungs)
+    rows = Rows(*columns(rungs), weights(rungs, choices.weights))
+    return sensitivity(best, rows, choices.objective, (2.0 * top.N, 2.0 * top.D))
 
 
-def _residuals(best: Fit | None, rungs: Sequence[Rung]) -> dict[str, float]:
+def _residuals(best: Fit | None, rungs: Sequence[Rung | RungView]) -> dict[str, float]:
     if best is None:
         return {}
     return {r.run_id: v for r, v in zip(rungs, best.residuals, strict=True)}
@@ -197,6 +269,10 @@ def _residuals(best: Fit | None, rungs: Sequence[Rung]) -> dict[str, float]:
 def _as_regime(judged: Mapping[str, Regime | Refusal], rung: Rung) -> Regime:
     found = judged[rung.run_id]
     return found if isinstance(found, Regime) else _no_regime(rung.N, rung.D, found)
+
+
+def _rung_view(r: Rung, residual: float | None, regime: Regime) -> RungView:
+    return RungView(r.run_id, r.name, r.N, r.D, r.C, r.loss, residual, regime, r.epochs)
 
 
 def _no_regime(N: float, D: float, why: Refusal) -> Regime:
@@ -213,62 +289,13 @@ def _with_residual(out: LeftOut, best: Fit) -> LeftOut:
 
 def _remedy(ladder: Ladder) -> str:
     codes = {s.code for s in ladder.left_out}
+    if "dropped" in codes:
+        return "drop fewer of them"
+    if codes and codes <= {"broken-run", "no-loss", "given"}:
+        first = ladder.left_out[0]
+        return f"{first.name}: {first.reason}"
     if "no-params" in codes:
         return "supply N: labbook set RUN n=..., or labbook set --table FILE"
     if "no-tokens" in codes:
         return "supply tokens per step or unique tokens: labbook set RUN tokens_per_step=..."
     return "finish more runs of this recipe"
-
-
-def _alternatives(
-    ladder: Ladder, judged: Mapping[str, Regime | Refusal], comparison: Comparison
-) -> tuple[Alternative, ...]:
-    """The other D reading, and the learning-rate variants put in: what each would change."""
-    found = []
-    known = {w.code for w in comparison.warnings}
-    other = "seen" if ladder.d_reading == "unique" else "unique"
-    rebuilt = build(ladder.key, ladder.members, reading=other)
-    if len(rebuilt.rungs) >= len(ladder.rungs) - 2 and rebuilt.rungs:
-        title = f"D = {other} tokens, loss {rebuilt.loss_rule}"
-        found.append(_alternative(title, rebuilt.rungs, rebuilt, judged, known))
-    if ladder.variants:
-        with_them = sorted((*ladder.rungs, *ladder.variants), key=lambda r: (r.N, r.D, r.name))
-        title = f"the {len(ladder.variants)} learning-rate variants put in"
-        found.append(_alternative(title, with_them, ladder, judged, known))
-    return tuple(found)
-
-
-def _alternative(
-    title: str,
-    rungs: Sequence[Rung],
-    ladder: Ladder,
-    judged: Mapping[str, Regime | Refusal],
-    known: Collection[str],
-) -> Alternative:
-    N, D, L = columns(rungs)
-    repeats = ladder.repeats if len(rungs) == len(ladder.rungs) else ()
-    comparison = compare(N, D, L, repeats=repeats)
-    if comparison.preferred is None:
-        return Alternative(title, len(rungs), None, None, (), "no law can be preferred then")
-    then = regimes(comparison, N, D, L, N, D)
-    changes = []
-    for rung, regime in zip(rungs, then, strict=True):
-        now = judged.get(rung.run_id)
-        if isinstance(now, Regime) and verdict(now) != verdict(regime):
-            changes.append((rung.name, verdict(now), verdict(regime)))
-    best = comparison.fits[comparison.preferred]
-    return Alternative(title, len(rungs), best.law, best.rms_log, tuple(changes), _doubts(comparison, known))
-
-
-def _doubts(comparison: Comparison, known: Collection[str]) -> str:
-    """What speaks against a choice beyond the warnings that are `known` anyway."""
-    codes = dict.fromkeys(w.code for w in comparison.warnings if w.code not in known)
-    lost = [name for name, fit in comparison.fits.items() if fit.status is FitStatus.UNIDENTIFIED]
-    parts = [f"{', '.join(lost)} not identifiable"] if lost else []
-    parts += [f"warnings {', '.join(codes)}"] if codes else []
-    return f"Against it: {'; '.join(parts)}" if parts else ""
-
-
-def verdict(regime: Regime) -> str:
-    """The label as a person compares it."""
-    return regime.label

@@ -5,20 +5,23 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from labbook.pitfalls import pitfalls
+from labbook.choices import DEFAULT, DROP_RUN, Choices, Rule
+from labbook.pitfalls import duplicates, no_rungs, pitfalls
 from labbook.recipe import Candidate, group, known_fields, ladder_keys
-from labbook.rung import SAME, Rung, cells, close, listed
+from labbook.rung import SAME, Rung, cells, close, drop, listed, repeats, same_epochs
 from labbook.scaling.values import Warned
 from labbook.summary import LeftOut, Level
 
+MOST_EPOCHS = 4.0
+"""Beyond this a run is no rung of a law of one epoch (science.md 1.2)."""
 N_KINDS = ("n_non_embedding", "n_total", "n_active", "n_other")
 
 
 @dataclass(frozen=True)
 class Ladder:
-    """The runs of one recipe, and the rungs among them under one reading of D."""
+    """The runs of one recipe, and the rungs among them under one reading of D and one set of choices."""
 
     key: str
     name: str
@@ -37,29 +40,40 @@ class Ladder:
     """What the left-out learning-rate variants would be as rungs."""
     warnings: tuple[Warned, ...]
     members: tuple[Candidate, ...] = field(repr=False)
+    choices: Choices = DEFAULT
 
 
-def ladders(candidates: Iterable[Candidate], *, reading: str | None = None) -> list[Ladder]:
-    """The ladders among the runs, by key; `reading` forces `unique` or `seen`."""
+def ladders(candidates: Iterable[Candidate], choices: Choices = DEFAULT) -> list[Ladder]:
+    """The ladders among the runs, the longest first."""
     groups = group(candidates)
     keys = ladder_keys(groups)
     return sorted(
-        (build(key, g, reading=reading) for key, g in zip(keys, groups, strict=True)),
+        (build(key, g, choices) for key, g in zip(keys, groups, strict=True)),
         key=lambda ladder: (-len(ladder.rungs), ladder.key),
     )
 
 
-def build(key: str, members: Sequence[Candidate], *, reading: str | None = None) -> Ladder:
-    """A ladder of one group: its readings chosen, its rungs taken, every other run left out with a reason."""
+def build(key: str, members: Sequence[Candidate], choices: Choices = DEFAULT) -> Ladder:
+    """A ladder of one group: its readings chosen, its rungs taken, every other run left out with a reason.
+
+    Runs dropped by name go before a sweep's best setting is looked for, rungs dropped by rule after it.
+    """
     recipe = known_fields(members)
     n_kind = choose_n_kind(members)
     d_reading, d_reason = choose_reading(members, n_kind)
-    if reading is not None and reading != d_reading:
-        d_reading, d_reason = reading, "asked for"
+    if choices.reading is not None and choices.reading != d_reading:
+        d_reading, d_reason = choices.reading, "asked for"
     loss_rule = "min_val" if d_reading == "unique" else "last"
     points, left_out = _points(members, n_kind, d_reading)
+    points, copies = duplicates(points, members)
+    points, longer = _early_stopped(points) if d_reading == "unique" else (points, [])
+    left_out += longer
+    points, named = drop(points, (rule for rule in choices.drop if rule.name == DROP_RUN))
     rungs, variants = _best_of_sweeps(points, {m.run_id: m for m in members})
+    rungs, ruled = drop(rungs, (rule for rule in choices.drop if rule.name != DROP_RUN))
     left_out += [_as_variant(rung, best) for rung, best in variants]
+    left_out += [_as_copy(rung, same) for rung, same in copies]
+    left_out += [_as_dropped(rung, rule) for rung, rule in (*named, *ruled)]
     rungs = sorted(rungs, key=lambda r: (r.N, r.D, r.name, r.run_id))
     return Ladder(
         key=key,
@@ -72,11 +86,12 @@ def build(key: str, members: Sequence[Candidate], *, reading: str | None = None)
         loss_rule=loss_rule,
         loss_unit=recipe.get("unit", "nats/token"),
         rungs=tuple(rungs),
-        repeats=_repeats(rungs),
+        repeats=repeats(rungs),
         left_out=tuple(sorted(left_out, key=lambda s: (s.code, s.name, s.run_id))),
         variants=tuple(rung for rung, _ in variants),
-        warnings=pitfalls(members, rungs, n_kind, d_reading),
+        warnings=pitfalls(members, rungs, n_kind, d_reading, copies=[rung for rung, _ in copies]),
         members=tuple(members),
+        choices=choices,
     )
 
 
@@ -113,15 +128,16 @@ def choose_reading(members: Sequence[Candidate], n_kind: str) -> tuple[str, str]
 def _points(members: Sequence[Candidate], n_kind: str, reading: str) -> tuple[list[Rung], list[LeftOut]]:
     rungs: list[Rung] = []
     left_out: list[LeftOut] = []
+    unfit = no_rungs(members, reading)
     for m in members:
         count = m.n.get(n_kind)
         D = m.unique_tokens if reading == "unique" else m.tokens_seen
         level = m.minimum if reading == "unique" else m.last
-        refusal = _why_no_rung(m, n_kind, D, level)
+        refusal = _why_no_rung(m, n_kind, D, level, reading) or unfit.get(m.run_id)
         if refusal is None and count is not None and D is not None and level is not None:
             used = m.n.get("n_active", count)
             C = 6.0 * used.value * (m.tokens_seen if m.tokens_seen is not None else D)
-            rungs.append(Rung(m.run_id, m.name, count.value, D, C, level.value, level))
+            rungs.append(Rung(m.run_id, m.name, count.value, D, C, level.value, level, m.epochs))
         elif refusal is not None:
             left_out.append(
                 LeftOut(
@@ -136,7 +152,9 @@ def _points(members: Sequence[Candidate], n_kind: str, reading: str) -> tuple[li
     return rungs, left_out
 
 
-def _why_no_rung(m: Candidate, n_kind: str, D: float | None, level: Level | None) -> tuple[str, str] | None:
+def _why_no_rung(
+    m: Candidate, n_kind: str, D: float | None, level: Level | None, reading: str
+) -> tuple[str, str] | None:
     """(code, reason) of the first thing that keeps a run out, in the order a person would mend them."""
     if m.set_aside is not None:
         return "given", m.set_aside
@@ -153,7 +171,32 @@ def _why_no_rung(m: Candidate, n_kind: str, D: float | None, level: Level | None
         return "unfinished", m.unfinished_reason
     if not (math.isfinite(level.value) and level.value > 0):
         return "no-loss", f"final loss is {level.value}"
+    if reading == "seen" and m.epochs is not None and m.epochs > MOST_EPOCHS * (1 + SAME):
+        text = "tokens seen overstate D; the law of repeated data takes it"
+        return "epochs-high", f"{m.epochs:.3g} epochs: {text}"
     return None
+
+
+def _early_stopped(rungs: Sequence[Rung]) -> tuple[list[Rung], list[LeftOut]]:
+    """Of runs of one N and data set that differ in their epochs, those that went furthest down.
+
+    The others ended before their minimum or long past it; repeats of the best stay with it.
+    """
+    kept: list[Rung] = []
+    out: list[LeftOut] = []
+    for cell in cells([replace(r, epochs=None) for r in rungs]):
+        ids = {r.run_id for r in cell}
+        runs = [r for r in rungs if r.run_id in ids]
+        best = min(runs, key=lambda r: (r.loss, r.name, r.run_id))
+        for run in runs:
+            if same_epochs(run, best):
+                kept.append(run)
+            else:
+                reason = (
+                    f"{run.epochs:.3g} epochs of the same data; {best.name} reached less in {best.epochs:.3g}"
+                )
+                out.append(LeftOut(run.run_id, run.name, "other-epochs", reason, run.N, run.D, run.loss))
+    return kept, out
 
 
 def _best_of_sweeps(
@@ -188,9 +231,13 @@ def _as_variant(rung: Rung, best: Rung) -> LeftOut:
     return LeftOut(rung.run_id, rung.name, "lr-variant", reason, rung.N, rung.D, rung.loss)
 
 
-def _repeats(rungs: Sequence[Rung]) -> tuple[tuple[int, ...], ...]:
-    index = {r.run_id: i for i, r in enumerate(rungs)}
-    return tuple(tuple(index[r.run_id] for r in cell) for cell in cells(rungs) if len(cell) > 1)
+def _as_copy(rung: Rung, same: Rung) -> LeftOut:
+    reason = f"the same N, D and loss as {same.name}: counted once"
+    return LeftOut(rung.run_id, rung.name, "duplicate-points", reason, rung.N, rung.D, rung.loss)
+
+
+def _as_dropped(rung: Rung, rule: Rule) -> LeftOut:
+    return LeftOut(rung.run_id, rung.name, "dropped", str(rule), rung.N, rung.D, rung.loss)
 
 
 def _reasons(members: Sequence[Candidate], recipe: Mapping[str, str]) -> tuple[str, ...]:

@@ -12,11 +12,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from labbook.logs.resolve import Resolved
 from labbook.logs.streams import Stream, joined_curve, leading_of
 from labbook.logs.units import main_val
 from labbook.records import Curve, Status
+from labbook.scaling.own_gain import own_gain
+from labbook.scaling.values import OwnGain
 from labbook.store import Notebook, StoredRun
 from labbook.store.curves import CurveKey
 from labbook.summary import Count, Flag, Level
@@ -24,15 +27,18 @@ from labbook.triage import DETECTORS
 from labbook.triage.evidence import Evidence
 from labbook.triage.finished import is_finished
 from labbook.triage.level import current_level, final_level
+from labbook.triage.rate import fall_within, is_constant, last_rate, warm_up
 from labbook.triage.speed import Speed, measure_speed, progress_gaps
+from labbook.triage.windows import trace
 
-ENGINE = "5"
+ENGINE = "7"
 """Part of every cached result's key: raised whenever the same points may give another answer."""
 
 STEP_TIMES = ("step_ms", "step_time_s")
 CLOCK = "train_runtime"
 """Seconds since the start, logged as a metric (Hugging Face): a clock where no point has a wall time."""
 _GAPS_KEPT = 200
+_CURVE_BINS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,14 @@ class Measured:
     speed_source: str
     peak_lr: float | None
     """Largest logged learning rate."""
+    last_lr: float | None
+    """The learning rate at the end; None where its log stops before the run does."""
+    warmup: float | None
+    """Steps until the logged learning rate is at its peak; None where its rise is not in the log."""
+    own_gain: OwnGain | None
+    """What twice the steps would lower `last` by, at a constant learning rate; None at any other."""
+    lr_fall: float | None
+    """Share of its peak the learning rate falls by within the points `last` is the mean of."""
     finished: bool
     finished_reason: str
     last_step_time: float | None
@@ -149,11 +163,12 @@ def measure(run: StoredRun, resolved: Resolved, curves: Mapping[str, Curve]) -> 
         epochs=resolved.epochs,
     )
     running = not finished and status in ("running", "unknown")
+    final = final_level(val, train, "last", lr)
     return Measured(
         digest=measured_digest(run, resolved),
         train=current_level(train, running, "train"),
         val=current_level(val, running, "val"),
-        last=final_level(val, train, "last", lr),
+        last=final,
         minimum=final_level(val, None, "min_val") if val is not None else None,
         flags=tuple(f for d in DETECTORS if d.id != "stalled" for f in d.find(evidence)),
         gaps=_gaps(*timed),
@@ -162,11 +177,25 @@ def measure(run: StoredRun, resolved: Resolved, curves: Mapping[str, Curve]) -> 
         speed_spread=speed.spread if speed else 0.0,
         speed_source=speed.source if speed else "",
         peak_lr=_peak(lr),
+        last_lr=last_rate(lr, [c for c in (train, val) if c is not None]),
+        warmup=warm_up(lr),
+        own_gain=_own_gain(final, train, val, lr),
+        lr_fall=fall_within(final, train, lr),
         finished=finished,
         finished_reason=reason,
         last_step_time=_last_step_time((train, val), timed, speed),
         rises_again=_rises_again(val),
     )
+
+
+def _own_gain(final: Level | None, train: Curve | None, val: Curve | None, lr: Curve | None) -> OwnGain | None:
+    """By the curve the final loss is read from."""
+    curves = [c for c in (train, val) if c is not None]
+    if final is None or not is_constant(lr, curves):
+        return None
+    curve = val if val is not None and final.series == val.series else train
+    points = trace(curve)
+    return own_gain(points.step, points.value)
 
 
 def _ln(curve: Curve) -> Curve:
@@ -243,6 +272,39 @@ def in_unit(level: Level | None, factor: float) -> Level | None:
     if level is None or factor == 1.0:
         return level
     return replace(level, value=level.value * factor, se=None if level.se is None else level.se * factor)
+
+
+def over_tokens(
+    curve: Curve, per_step: float | None, factor: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """(tokens seen, loss x factor) of a curve, averaged into at most 300 equal steps of ln tokens.
+
+    By the log's own counts of tokens, else by its steps; None where there is neither.
+    """
+    points = trace(curve)
+    tokens = np.full(len(points), np.nan)
+    if np.isfinite(curve.tokens).any():
+        known = np.isfinite(curve.tokens) & np.isfinite(curve.step)
+        tokens = np.interp(points.step, curve.step[known], curve.tokens[known])
+    elif per_step is not None:
+        tokens = points.step * per_step
+    good = np.isfinite(tokens) & (tokens > 0) & (points.value > 0)
+    if int(good.sum()) < 2:
+        return None
+    at, loss = np.log(tokens[good]), points.value[good] * factor
+    bins = np.searchsorted(np.linspace(at[0], at[-1], _CURVE_BINS + 1)[1:-1], at, side="right")
+    count = np.bincount(bins, minlength=_CURVE_BINS)
+    filled = count > 0
+    middle, level = (np.bincount(bins, x, _CURVE_BINS)[filled] / count[filled] for x in (at, loss))
+    return np.exp(middle), level
+
+
+def scaled(gain: OwnGain | None, factor: float) -> OwnGain | None:
+    """The gain in another unit of loss."""
+    if gain is None or factor == 1.0:
+        return gain
+    low, high = gain.interval
+    return replace(gain, g=gain.g * factor, interval=(low * factor, high * factor))
 
 
 def _value(count: Count | None) -> float | None:

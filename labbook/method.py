@@ -10,6 +10,7 @@ from importlib.metadata import version
 
 from labbook import __version__
 from labbook.ladder import Ladder
+from labbook.rung import largest
 from labbook.scaling.values import Comparison
 
 N_WORDS = {
@@ -25,6 +26,12 @@ D_WORDS = {
 RULE_WORDS = {
     "min_val": "minimum validation loss of the run",
     "last": "last validation loss",
+}
+
+
+WEIGHT_WORDS = {
+    "equal": "equal",
+    "repeats": "repeats: every (N, D) counts once, each of its runs with 1/(runs there)",
 }
 
 
@@ -47,13 +54,24 @@ def method_block(ladder: Ladder, comparison: Comparison) -> tuple[tuple[str, str
         ("C of the laws", f"6 N D with D as read ({ladder.d_reading}); a: N_opt ~ C^a at that C"),
         ("loss", f"{ladder.loss_unit}, {ladder.rungs[0].level.series if ladder.rungs else 'none'}"),
         ("loss rule", f"{ladder.loss_rule}: {RULE_WORDS[ladder.loss_rule]}"),
-        ("outlier rule", "none"),
-        ("weights", "equal"),
+        ("outlier rule", ", then ".join(map(str, ladder.choices.drop)) or "none"),
+        ("weights", WEIGHT_WORDS[ladder.choices.weights]),
+        ("second objective", _second_objective(ladder)),
         ("gains", "90 % by delta-t within each admitted form, from the least to the greatest end of the forms"),
         ("P and medians", "over 60 parametric draws of each admitted form (30 and their mirror images)"),
         ("seed", f"from the data digest, {comparison.digest[:12]}"),
     ]
-    return (*rows, *_ranges(ladder))
+    return (*rows, *_ranges(ladder), *_target(ladder))
+
+
+def _second_objective(ladder: Ladder) -> str:
+    """What the law in front is fitted with beside least squares in logs."""
+    chosen = ladder.choices.objective
+    if chosen == "auto":
+        return (
+            "huber:0.001 (auto: from 12 rungs on)" if len(ladder.rungs) >= 12 else "none (auto: below 12 rungs)"
+        )
+    return "none" if chosen == "least-squares-log" else f"{chosen} (asked for)"
 
 
 def _ranges(ladder: Ladder) -> list[tuple[str, str]]:
@@ -64,3 +82,12 @@ def _ranges(ladder: Ladder) -> list[tuple[str, str]]:
         "range of D/N": [r.D / r.N for r in ladder.rungs],
     }
     return [(name, f"{min(v):.6g} to {max(v):.6g}") for name, v in columns.items() if v]
+
+
+def _target(ladder: Ladder) -> list[tuple[str, str]]:
+    """Where refits without some rungs are read."""
+    if not ladder.rungs:
+        return []
+    top = largest(ladder.rungs)
+    where = f"N {2 * top.N:.6g}, D {2 * top.D:.6g}"
+    return [("target", f"{where}: twice N and D of {top.name}; extrapolation factor 4 in C")]

@@ -123,7 +123,7 @@ class Figure:
 
     key: str
     """n_total, n_non_embedding, n_active, n_other, tokens_per_step, planned_steps, planned_tokens,
-    unique_tokens, seq_len, batch_size, total_flos, tokens_seen."""
+    unique_tokens, seq_len, batch_size, total_flos, train_flop, tokens_seen, last_lr, top_lr."""
     value: float
     source: str
     """Where it stands: `line 15: number of parameters: 0.0061M`."""

@@ -48,6 +48,17 @@ def one_run(summary: Summary, word: str) -> RunView:
     raise NotFoundError(f"no run {word!r}", _nearest(word, [r.name for r in summary.runs], "labbook runs"))
 
 
+def run_at(summary: Summary, path: Path) -> RunView:
+    """The only run at the path. Raises NotFoundError."""
+    found = under(summary, [path])
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise NotFoundError(f"no run under {path}", f"see: labbook sniff {path}")
+    names = ", ".join(f"{r.name} ({r.run_id})" for r in found[:6])
+    raise NotFoundError(f"{len(found)} runs under {path}: {names}", "name one of them by its id")
+
+
 def find_ladder(summary: Summary, word: str | None) -> LadderView:
     """The ladder the word means: a key, the start of one, or a path of its runs; without a word the only one.
 

@@ -7,19 +7,33 @@ Only labbook's own frozen values pass. A fit leaves its handle behind (numpy arr
 from __future__ import annotations
 
 import json
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
+from functools import cache
 from typing import Any
 
-from labbook import analysis, measure, summary, workbook
+from labbook import analysis, choices, completion, forecasting, measure, summary
+from labbook.measure import Measured
 from labbook.scaling import values
+from labbook.summary import Summary
+from labbook.triage.forecast import values as forecasts
 
-_KNOWN = {
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The last board and what it was made from, as the notebook keeps it."""
+
+    summary: Summary
+    measured: dict[str, Measured]
+
+
+_KNOWN: dict[str, Any] = {"Snapshot": Snapshot} | {
     name: cls
-    for module in (summary, values, measure, analysis, workbook)
+    for module in (summary, values, measure, analysis, choices, completion, forecasting, forecasts)
     for name, cls in vars(module).items()
     if isinstance(cls, type) and (is_dataclass(cls) or issubclass(cls, Enum))
 }
+_SCALARS = frozenset({str, int, float, bool, type(None)})
 
 
 def encode(value: object) -> str:
@@ -36,18 +50,27 @@ def decode(text: str) -> Any:
 
 
 def _plain(value: object) -> object:
+    cls = type(value)
+    if cls in _SCALARS:
+        return value
+    if isinstance(value, (list, tuple)):
+        return [v if type(v) in _SCALARS else _plain(v) for v in value]
     if isinstance(value, Enum):
-        return {"_": type(value).__name__, "v": value.value}
-    if is_dataclass(value) and not isinstance(value, type):
-        body = {f.name: _plain(getattr(value, f.name)) for f in fields(value) if f.name != "handle"}
-        return {"_": type(value).__name__, "v": body}
+        return {"_": cls.__name__, "v": value.value}
     if isinstance(value, dict):
         return {"_": "dict", "v": [[_plain(k), _plain(v)] for k, v in value.items()]}
-    if isinstance(value, (list, tuple)):
-        return [_plain(v) for v in value]
-    if value is None or isinstance(value, (str, int, float, bool)):
+    if is_dataclass(cls):
+        body = {name: getattr(value, name) for name in _kept(cls)}
+        return {"_": cls.__name__, "v": {k: v if type(v) in _SCALARS else _plain(v) for k, v in body.items()}}
+    if isinstance(value, (str, int, float)):
         return value
-    raise TypeError(f"{type(value).__name__} has no place in a snapshot")
+    raise TypeError(f"{cls.__name__} has no place in a snapshot")
+
+
+@cache
+def _kept(cls: type) -> tuple[str, ...]:
+    """The names of a dataclass's fields, less its handle."""
+    return tuple(f.name for f in fields(cls) if f.name != "handle")
 
 
 def _valued(value: Any) -> Any:

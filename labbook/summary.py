@@ -7,8 +7,9 @@ Times are Unix seconds; losses are in `loss_unit`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
+from labbook.choices import DEFAULT, Choices
 from labbook.scaling.values import (
     Approach,
     Comparison,
@@ -21,6 +22,9 @@ from labbook.scaling.values import (
     Resampled,
     Warned,
 )
+
+if TYPE_CHECKING:
+    from labbook.triage.forecast.values import Forecast
 
 State = Literal["ok", "done", "failed", "cancelled", "stalled", "nan", "diverged", "spike-open", "unknown"]
 Severity = Literal["crit", "warn", "info"]
@@ -122,6 +126,9 @@ class SourceInfo:
     """True where the file is no longer there; what was read of it is kept. Looked up for one run at a time."""
 
 
+ENDED = Refusal("finished", "the run has ended")
+
+
 @dataclass(frozen=True, slots=True)
 class RunView:
     """One run, ready to be shown."""
@@ -180,8 +187,12 @@ class RunView:
     """Lowest validation loss of the run."""
     speed_source: str = ""
     """What the speed was measured from, in words."""
+    flops: tuple[tuple[str, float], ...] = ()
+    """Training FLOP by other conventions than 6ND, where the log states the sizes they need."""
     unit_source: str = ""
     """Who says `loss_unit`: `given`, `by format ...`, `assumed`."""
+    forecast: Forecast | Refusal = ENDED
+    """The loss at the planned end, or why there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +207,8 @@ class RungView:
     loss: float
     residual: float | None
     regime: Regime
+    epochs: float | None = None
+    """Tokens seen over unique tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +281,8 @@ class LadderView:
     next_runs: NextRuns | None = None
     repeated: RepeatedFit | Refusal | None = None
     """What repeating data costs; None where no run of the recipe repeats its data."""
+    choices: Choices = DEFAULT
+    """What a person chose of the fit."""
 
     @property
     def preferred(self) -> Fit | None:

@@ -15,7 +15,8 @@ from labbook.logs.names import is_loss as is_loss_series
 from labbook.logs.resolve import Resolved, resolve
 from labbook.logs.streams import Stream, leading_of
 from labbook.logs.units import main_val
-from labbook.measure import Measured, in_unit, run_status
+from labbook.measure import Measured, in_unit, run_status, scaled
+from labbook.off_ladder import off_ladder
 from labbook.quantities import in_nats
 from labbook.recipe import Candidate
 from labbook.records import Curve, Issue
@@ -35,6 +36,7 @@ from labbook.summary import (
     State,
 )
 from labbook.text import PATH_LIMIT, clean
+from labbook.training import flops_by_convention, training
 from labbook.triage.advice import advice
 from labbook.triage.evidence import Evidence
 from labbook.triage.speed import eta
@@ -47,9 +49,6 @@ if TYPE_CHECKING:
 
 SILENT_S = 86400.0
 """A run without a known plan that was silent for longer has ended or was stopped: nobody can tell which."""
-OFF_LADDER_Z = 4.0
-OFF_LADDER_FLOOR = 0.002
-"""science.md section 7, detector 9: residual above 4 sd, the fit's rms and 0.2 % of L in quadrature."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,8 @@ class Known:
     def has_loss(self) -> bool:
         """False for a run of accuracies or rewards alone: it belongs to no ladder."""
         named = any(is_loss_series(x.series) for x in self.run.latest)
-        return named or bool(self.resolved.perplexity or {"loss", "leave_out"} & set(self.run.given))
+        said = {"loss", "leave_out"} & set(self.run.given) or self.resolved.leave_out is not None
+        return named or bool(self.resolved.perplexity or said)
 
     @property
     def train(self) -> Level | None:
@@ -106,13 +106,12 @@ def resolve_run(run: StoredRun) -> Resolved:
 def candidate(k: Known) -> Candidate:
     """The run as a ladder sees it."""
     m, r = k.measured, k.resolved
-    counts = {kind: count for kind in N_KINDS if (count := r.n(kind)) is not None}
     return Candidate(
         run_id=k.run.run_id,
         name=k.run.name,
         folder=str(Path(k.run.folder).parent),
         recipe={**r.recipe, "unit": k.unit},
-        n=counts,
+        n={kind: count for kind in N_KINDS if (count := r.n(kind)) is not None},
         tokens_seen=_value(r.tokens_seen),
         unique_tokens=_value(r.unique_tokens),
         finished=m.finished,
@@ -125,6 +124,8 @@ def candidate(k: Known) -> Candidate:
         assumed=frozenset({"unit"} if r.unit_source == "assumed" else ()),
         rises_again=m.rises_again,
         set_aside=r.leave_out,
+        training=training(k.run, r, m),
+        own_gain=scaled(m.own_gain, k.factor),
     )
 
 
@@ -194,6 +195,7 @@ def view(k: Known, now: float) -> RunView:
         issues=tuple((i.code, i.place, i.text, i.count) for i in (*run.issues, *r.issues, *_copies(k))),
         minimum=in_unit(m.minimum, k.factor),
         speed_source=m.speed_source,
+        flops=flops_by_convention(run, r),
         unit_source=r.unit_source,
     )
 
@@ -283,23 +285,8 @@ def in_ladder(
         regime=regime or ladder.refused or pending,
         loss=run.minimum if by_minimum else run.loss,
         loss_rule="min_val" if by_minimum else run.loss_rule,
-        flags=run.flags + _off_ladder(out.residual if out else None, ladder),
+        flags=run.flags + off_ladder(out.residual if out else None, ladder),
     )
-
-
-def _off_ladder(residual: float | None, ladder: LadderView) -> tuple[Flag, ...]:
-    """A finished run that is no rung and stands far above or below the law of those that are."""
-    fit = ladder.preferred
-    if residual is None or fit is None:
-        return ()
-    sd = math.hypot(fit.rms_log, OFF_LADDER_FLOOR)
-    z = residual / sd
-    if abs(z) <= OFF_LADDER_Z:
-        return ()
-    side = "above" if residual > 0 else "below"
-    text = f"{100 * math.expm1(abs(residual)) if residual > 0 else -100 * math.expm1(residual):.1f} % {side} "
-    text += f"{fit.law} of {len(ladder.rungs)} rungs (z {z:+.0f})"
-    return (Flag("off-ladder", "warn", text, value=z, threshold=OFF_LADDER_Z, window=len(ladder.rungs)),)
 
 
 def last_seen(k: Known) -> float | None:

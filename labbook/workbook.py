@@ -13,12 +13,13 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from labbook import __version__
+from labbook.choices import DEFAULT, Choices
 from labbook.errors import NotFoundError
 from labbook.filter import Filter
 from labbook.intake import Intake
@@ -26,16 +27,19 @@ from labbook.ladder import Ladder, ladders
 from labbook.logs.discover import Found
 from labbook.logs.streams import joined_curve, leading_of
 from labbook.records import Curve
+from labbook.results import Results
 from labbook.shelf import Shelf
 from labbook.store import Notebook, StoredRun
 from labbook.summary import IngestReport, LadderView, LeftOut, Progress, RungView, RunView, Summary
-from labbook.triage.severity import severity
 from labbook.twins import fold
 
 if TYPE_CHECKING:
-    from labbook.analysis import Analysis, Horizon
+    from labbook.analysis import Analysis
+    from labbook.forecast_inputs import Columns
+    from labbook.lineup import LineUp
     from labbook.logs.resolve import Resolved
     from labbook.measure import Measured
+    from labbook.snapshot import Snapshot
     from labbook.views import Known
 
 DISCOVER_EVERY_S = 2.0
@@ -49,16 +53,7 @@ INTERIM_S = 1.0
 INTERIM_SHARE = 0.2
 """Share of a reading's time that may go into showing it."""
 SNAPSHOT_EVERY_S = 30.0
-BOARD = "board"
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """The last board and what it was made from, as the notebook keeps it."""
-
-    summary: Summary
-    measured: dict[str, Measured]
-    analyses: dict[str, Analysis]
+BOARD, ANALYSIS = "board", "analysis"
 
 
 class Workbook:
@@ -74,6 +69,8 @@ class Workbook:
         clock: Callable[[], float] = time.time,
         columns: Mapping[str, str] | None = None,
     ) -> None:
+        from labbook.forecasting import Forecaster
+
         self.notebook = notebook
         self.columns = columns
         """What the columns of followed tables mean."""
@@ -83,10 +80,14 @@ class Workbook:
         self.intake = Intake(notebook, clock, self._shelf)
         self._resolved: dict[str, tuple[StoredRun, Resolved]] = {}
         self._measured: dict[str, Measured] = {}
-        self._analyses: dict[str, Analysis] = {}
+        self.results = Results(notebook, clock)
+        """Fits, and what else took long to compute."""
+        self.forecaster = Forecaster(notebook, self.results)
         self._known: list[Known] = []
         self._views: dict[str, tuple[Known, float, RunView]] = {}
         """By run id, what it was made of, when, and the view."""
+        self._lined_up: dict[str, tuple[Ladder, str]] = {}
+        """Of the last summary: ladder and digest by key."""
         self._stamp: object = None
         self._posted: Summary | None = None
         self._found: list[Found] = []
@@ -173,7 +174,7 @@ class Workbook:
             begun = time.monotonic()
             if begun > next_interim:
                 self._load()
-                self._post_changed(post, self._summary(self.clock(), self._line_up(None, None), compute=False))
+                self._post_changed(post, self._summary(self.clock(), self._line_up(), compute=False))
                 took = time.monotonic() - begun
                 next_interim = begun + took + max(INTERIM_S, took / INTERIM_SHARE)
 
@@ -192,11 +193,12 @@ class Workbook:
             self.intake.read(self._found if force else changed, known, progress, should_stop, stored)
 
     def _post(self, post: Callable[[Summary], None], now: float, should_stop: Callable[[], bool]) -> None:
-        lined_up = self._line_up(None, None)
-        if any(digest not in self._analyses for _, _, digest in lined_up):
+        lined_up = self._line_up()
+        if self.forecaster.is_behind or any(self._recall(digest) is None for _, _, digest in lined_up):
             self._post_changed(post, self._summary(now, lined_up, compute=False))
         if should_stop():
             return
+        lined_up = self._ahead([ladder for ladder, _, _ in lined_up], self._known, compute=True)
         summary = self._summary(now, lined_up, compute=True)
         self._post_changed(post, summary)
         self._keep(summary)
@@ -208,13 +210,13 @@ class Workbook:
 
     # computing
 
-    def summary(self, *, fits: bool = True, reading: str | None = None, only: Filter | None = None) -> Summary:
-        """Everything, now. `reading` forces a ladder's D; `only` lets no other run into the ladders."""
+    def summary(self, *, fits: bool = True, choices: Choices = DEFAULT, only: Filter | None = None) -> Summary:
+        """Everything, now, fitted as chosen; `only` lets no other run into the ladders."""
         self._load()
         now = self.clock()
-        lined_up = self._line_up(reading, only) if fits else []
+        lined_up = self._line_up(choices, only, compute=True) if fits else []
         summary = self._summary(now, lined_up, compute=True)
-        if fits and reading is None and only is None:
+        if fits and choices == DEFAULT and only is None:
             self._keep(summary)
         return summary
 
@@ -251,52 +253,51 @@ class Workbook:
         before = self._resolved.get(run.run_id)
         return before if before is not None and before[0] is run else (run, resolve_run(run))
 
-    def _line_up(self, reading: str | None, only: Filter | None) -> list[tuple[Ladder, list[Horizon], str]]:
-        """Ladders with the horizons of their unfinished runs and the digest their analysis is kept under."""
-        from labbook.analysis import bare_view, inputs_digest
-        from labbook.views import candidate, horizon, view
+    def _line_up(
+        self, choices: Choices = DEFAULT, only: Filter | None = None, *, compute: bool = False
+    ) -> LineUp:
+        """Ladders with what their analysis is made from; `compute` makes forecasts that are not kept."""
+        from labbook.views import candidate, view
 
         chosen = [k for k in self._known if k.has_loss and (not only or only.matches(view(k, 0.0)))]
-        by_id = {k.run.run_id: k for k in chosen}
-        lined_up = []
-        for ladder in ladders(map(candidate, chosen), reading=reading):
-            bare = bare_view(ladder)
-            found = (horizon(by_id[m.run_id], bare) for m in ladder.members)
-            horizons = [h for h in found if h is not None]
-            lined_up.append((ladder, horizons, inputs_digest(ladder, horizons)))
-        return lined_up
+        return self._ahead(ladders(map(candidate, chosen), choices), chosen, compute=compute)
 
-    def _summary(
-        self, now: float, lined_up: Sequence[tuple[Ladder, list[Horizon], str]], *, compute: bool
-    ) -> Summary:
-        from labbook.analysis import analyse, bare_view
-        from labbook.views import in_ladder, needed
+    def _ahead(self, found: Sequence[Ladder], runs: Sequence[Known], *, compute: bool) -> LineUp:
+        """The ladders with the planned ends of their unfinished runs, as these are forecast."""
+        from labbook.lineup import line_up
 
+        known = {k.run.run_id: k for k in runs if k.has_loss}
+        return line_up(found, known, self.forecaster.find(found, known, compute=compute))
+
+    def _summary(self, now: float, lined_up: LineUp, *, compute: bool) -> Summary:
+        from labbook.analysis import Analysis, analyse, bare_view
+        from labbook.lineup import by_severity
+        from labbook.views import in_ladder
+
+        self._lined_up = {ladder.key: (ladder, digest) for ladder, _, digest in lined_up}
         runs = {k.run.run_id: self._view(k, now) for k in self._known}
+        runs |= {i: replace(runs[i], forecast=x) for i, x in self.forecaster.found.items() if i in runs}
         shown: list[LadderView] = []
+        self.results.fetch(ANALYSIS, (digest for _, _, digest in lined_up), Analysis)
         for ladder, horizons, digest in lined_up:
-            analysis = self._analyses.get(digest)
+            analysis = self._recall(digest)
             if analysis is None and compute:
-                analysis = self._analyses[digest] = analyse(ladder, horizons)
+                analysis = self.results.put(ANALYSIS, digest, analyse(ladder, horizons))
             shown.append(analysis.view if analysis else bare_view(ladder))
             places: tuple[RungView | LeftOut, ...] = (*shown[-1].rungs, *shown[-1].left_out)
             for place in places:
                 regime = analysis.regimes.get(place.run_id) if analysis else None
                 runs[place.run_id] = in_ladder(runs[place.run_id], shown[-1], place, regime)
         if compute:
-            wanted = {digest for _, _, digest in lined_up}
-            self._analyses = {d: a for d, a in self._analyses.items() if d in wanted}
-        ordered = sorted(
-            runs.values(), key=lambda r: (severity(r.state, r.flags, needed(r.missing)), r.name, r.run_id)
-        )
-        return Summary(
-            as_of=now,
-            runs=tuple(ordered),
-            ladders=tuple(shown),
-            notebook=self.notebook.where,
-            version=__version__,
-            skipped=self._skipped,
-        )
+            self.results.forget(ANALYSIS, {digest for _, _, digest in lined_up})
+        ordered = by_severity(runs.values())
+        return Summary(now, ordered, tuple(shown), self.notebook.where, __version__, skipped=self._skipped)
+
+    def _recall(self, digest: str) -> Analysis | None:
+        """What was computed of the ladder of that digest, here or by an earlier process."""
+        from labbook.analysis import Analysis
+
+        return self.results.get(ANALYSIS, digest, Analysis)
 
     def _view(self, k: Known, now: float) -> RunView:
         """The run by itself; made anew where it has news, or where its clock has gone on."""
@@ -307,6 +308,29 @@ class Workbook:
             before = self._views[k.run.run_id] = k, now, view(k, now)
         return before[2]
 
+    def completed(self, view: LadderView) -> LadderView:
+        """A ladder with what only a report says; as it is without fits, or of another summary than the last."""
+        from labbook.completion import complete
+
+        if view.comparison is None or view.key not in self._lined_up:
+            return view
+        return complete(self.results, *self._lined_up[view.key], view, self._tokens_and_loss)
+
+    def ladder(self, view: LadderView) -> Ladder:
+        """The runs behind a ladder of the last summary."""
+        return self._lined_up[view.key][0]
+
+    def _tokens_and_loss(self, run_id: str, series: str) -> Columns | None:
+        """The curve of a run over tokens seen, in the ladder's unit, averaged into steps of ln t."""
+        from labbook.measure import over_tokens
+
+        k = next(k for k in self._known if k.run.run_id == run_id)
+        curve = self.curves(run_id).get(series)
+        per_step = k.resolved.tokens_per_step
+        if curve is None or k.resolved.perplexity:
+            return None
+        return over_tokens(curve, per_step.value if per_step is not None else None, k.factor)
+
     # the last board
 
     def last_known(self) -> Summary | None:
@@ -316,7 +340,7 @@ class Workbook:
 
     def _revive(self) -> Snapshot | None:
         """Take over what an earlier process computed, once."""
-        from labbook.snapshot import decode
+        from labbook.snapshot import Snapshot, decode
 
         if self._snapshot_read:
             return None
@@ -326,24 +350,22 @@ class Workbook:
         if not isinstance(kept, Snapshot):
             return None
         self._measured = dict(kept.measured)
-        self._analyses = dict(kept.analyses)
         self._kept = self._content()
         return kept
 
     def _keep(self, summary: Summary) -> None:
         """Store the board for the next start where anything in it was computed anew, now and then."""
-        from labbook.snapshot import encode
+        from labbook.snapshot import Snapshot, encode
 
         now, content = time.monotonic(), self._content()
         if content == self._kept or now < self._snapshot_at:
             return
-        text = encode(Snapshot(summary, self._measured, self._analyses))
-        self.notebook.cache_put(BOARD, "last", text, self.clock())
+        self.notebook.cache_put(BOARD, "last", encode(Snapshot(summary, self._measured)), self.clock())
         self._kept, self._snapshot_at = content, now + SNAPSHOT_EVERY_S
 
     def _content(self) -> frozenset[str]:
         """What the board was computed from: the digests of its runs and ladders."""
-        return frozenset(m.digest for m in self._measured.values()) | frozenset(self._analyses)
+        return frozenset(m.digest for m in self._measured.values()) | self.results.digests(ANALYSIS)
 
     # one run
 

@@ -1,16 +1,23 @@
 """A ladder to its verdicts, on planted ladders and on the sample ladder."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from labbook import snapshot
-from labbook.analysis import Analysis, Horizon, analyse, drawable, inputs_digest
+from labbook.analysis import Analysis, Horizon, analyse, columns, drawable, in_front, inputs_digest
+from labbook.choices import Choices
 from labbook.ladder import build
-from labbook.recipe import Candidate
+from labbook.recipe import Candidate, Training
+from labbook.resampling import resample, settle
+from labbook.results import Results
+from labbook.scaling.fit import fit
 from labbook.scaling.predict import predict
-from labbook.scaling.values import Refusal, Regime
+from labbook.scaling.values import OwnGain, Refusal, Regime
+from labbook.sensitivity import Rows, second_fit
+from labbook.store import Notebook
 from labbook.summary import Count, Level
 
 KAPLAN = {"alpha_N": 0.076, "alpha_D": 0.103, "N_c": 6.4e13, "D_c": 1.8e13}
@@ -160,6 +167,142 @@ def test_other_choices_say_which_verdicts_they_would_change(on_sample: Analysis)
     assert "balanced" not in {then for _, _, then in seen.changes}
 
 
+def test_the_law_in_front_is_fitted_without_each_group(analysis: Analysis) -> None:
+    """Sizes, budgets and bands of D/N; then without the largest losses and residuals, none of them first."""
+    view, front = analysis.view, analysis.view.preferred
+    assert front is not None
+    assert {"N = 10M", "N = 700M", "D/N 1-5", "D/N >= 100"} <= {x.group for x in view.influence}
+    assert [len(x.left_out) for x in view.drops] == [*range(9), *range(9)]
+    assert view.drops[0].params == pytest.approx(front.params, rel=1e-4)
+    top = max(view.rungs, key=lambda r: r.N * r.D)
+    expected = predict(front, np.array([2 * top.N]), np.array([2 * top.D]))[0]
+    assert view.drops[0].prediction == pytest.approx(expected, rel=1e-6)
+    assert dict(view.method)["target"].startswith(f"N {2 * top.N:.6g}, D {2 * top.D:.6g}")
+
+
+def test_the_second_fit_has_the_intervals_of_a_bootstrap(analysis: Analysis) -> None:
+    """Huber's objective from 12 rungs on, with the same parameters shown."""
+    front = analysis.view.preferred
+    assert front is not None
+    with Notebook.open(":memory:") as notebook:
+        robust = settle(Results(notebook, lambda: 0.0), analysis.view).robust
+    assert robust is not None
+    assert (robust.law, robust.objective) == (front.law, "huber:0.001")
+    assert robust.interval_method.startswith("bootstrap (500 draws, ")
+    low, high = robust.intervals["a"]
+    assert low < robust.derived["a"] < high
+    assert robust.derived["a"] == pytest.approx(front.derived["a"], abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("n", "objective", "found", "method"),
+    [
+        (11, "auto", None, ""),
+        (15, "least-squares-log", None, ""),
+        (11, "huber:0.01", "huber:0.01", "delta-t"),
+        (15, "least-squares-raw", "least-squares-raw", "delta-t"),
+    ],
+)
+def test_the_second_objective_is_a_choice(
+    members: list[Candidate], n: int, objective: str, found: str | None, method: str
+) -> None:
+    """None, or the law again."""
+    rows = Rows(*columns(build("planted", members[:n]).rungs), weights=None)
+    best = fit("kaplan", rows.N, rows.D, rows.L, objective="least-squares-log")
+    second = second_fit(best, rows, objective)
+    assert (second.objective if second else None) == found
+    assert second is None or second.interval_method.startswith(method)
+
+
+def test_laws_are_compared_by_least_squares_in_logs_whatever_is_asked_for(members: list[Candidate]) -> None:
+    """The objective asked for is that of the fit beside."""
+    view = analyse(build("planted", members[:9], Choices(objective="huber:0.01"))).view
+    assert view.comparison is not None
+    assert {fit.objective for fit in view.comparison.fits.values()} == {"least-squares-log"}
+    assert view.robust is not None
+    assert view.robust.objective == "huber:0.01"
+    assert dict(view.method)["second objective"] == "huber:0.01 (asked for)"
+
+
+def test_repeats_may_count_once(members: list[Candidate]) -> None:
+    """Four equal repeats of one rung change the fit where all runs count alike, and not where cells do."""
+    members = [replace(m, training=Training(seed="0")) for m in members]
+    loss = members[0].last.value if members[0].last else 0.0
+    more = [run(1e7, 3e7, loss, f"again-{i}", training=Training(seed=f"{i + 1}")) for i in range(4)]
+    once = analyse(build("planted", [*members, *more], Choices(weights="repeats"))).view
+    assert once.comparison is not None
+    alone, alike = (columns(build("planted", runs).rungs) for runs in (members, [*members, *more]))
+    for law in ("kaplan", "chinchilla"):
+        expected = fit(law, *alone, objective="least-squares-log").params
+        assert once.comparison.fits[law].params == pytest.approx(expected, rel=1e-6)
+        assert fit(law, *alike, objective="least-squares-log").params != pytest.approx(expected, rel=1e-4)
+    assert dict(once.method)["weights"].startswith("repeats: ")
+    kept = snapshot.decode(snapshot.encode(once))
+    again = drawable(kept)
+    assert again is not None
+    assert again.params == pytest.approx(kept.preferred.params, rel=1e-9)
+
+
+def test_another_law_in_front_brings_what_is_said_of_it(analysis: Analysis) -> None:
+    """Residuals of runs and refits are those of that law; also of a view out of the notebook."""
+    view = analysis.view
+    assert view.preferred is not None
+    law = "chinchilla" if view.preferred.law != "chinchilla" else "kaplan"
+    shown = in_front(snapshot.decode(snapshot.encode(view)), law)
+    assert view.comparison is not None
+    other = view.comparison.fits[law]
+    assert shown.preferred == other
+    assert [r.residual for r in shown.rungs] == pytest.approx(list(other.residuals), abs=1e-9)
+    assert shown.influence[0].params.keys() == other.params.keys()
+    assert shown.robust is not None
+    assert shown.robust.law == law
+    assert not [w for w in shown.warnings if w.code == "influential-group" and not w.text.startswith(law)]
+
+
+def test_what_the_undertrained_rungs_do_is_said(members: list[Candidate], analysis: Analysis) -> None:
+    """The exponent of compute of the law in front, with and without them; silent where there are none."""
+    short = [run(N, N / 4, kaplan(N, N / 4)) for N in (8.5e7, 7e8)]
+    view = analyse(build("planted", [*members, *short])).view
+    front = view.preferred
+    assert front is not None
+    longer = [r for r in view.rungs if r.D >= r.N]
+    assert len(longer) == 15
+    then = fit(front.law, *columns(longer), objective="least-squares-log").derived["a"]
+    said = [w.text for w in view.warnings if w.code == "very-undertrained-points"]
+    assert f"{front.law}: Without D/N < 1, a moves from {front.derived['a']:.3f} to {then:.3f}." in said
+    assert not [w for w in analysis.view.warnings if "D/N < 1" in w.text]
+
+
+def test_an_export_resamples_every_admitted_law(analysis: Analysis) -> None:
+    """And the second fit; a view out of the notebook gives the same figures, without drawing again."""
+    view = analysis.view
+    assert view.comparison is not None
+    with Notebook.open(":memory:") as notebook:
+        shown = resample(Results(notebook, lambda: 0.0), view)
+        again = resample(Results(notebook, lambda: 1.0), snapshot.decode(snapshot.encode(view)))
+    found = shown.resampled
+    assert [x.law for x in found[:-1]] == list(view.comparison.admitted)
+    assert found[-1].objective == "huber:0.001"
+    assert shown.robust is not None
+    assert shown.robust.intervals["a"] == found[-1].intervals["a"]
+    for each in found[:-1]:
+        law = view.comparison.fits[each.law]
+        assert each.intervals.keys() == law.params.keys() | law.derived.keys()
+        assert each.draws == 2000
+        assert each.seed == view.comparison.digest
+    assert again.resampled == found
+
+
+def test_few_rungs_are_not_resampled(members: list[Candidate]) -> None:
+    """Below 12 a bootstrap covers far less than it claims."""
+    few = analyse(build("planted", members[:9], Choices(objective="huber:0.01"))).view
+    with Notebook.open(":memory:") as notebook:
+        shown = resample(Results(notebook, lambda: 0.0), few)
+    assert shown.robust == few.robust
+    assert shown.robust is not None
+    assert shown.resampled == ()
+
+
 @pytest.fixture(scope="module")
 def on_sample(sample_runs) -> Analysis:
     """The sample ladder's analysis."""
@@ -170,4 +313,30 @@ def on_sample(sample_runs) -> Analysis:
         book.ingest([sample_runs])
         summary = book.summary()
         regimes = {r.run_id: r.regime for r in summary.runs}
-        return Analysis(summary.ladders[0], regimes)
+        return Analysis(book.completed(summary.ladders[0]), regimes)
+
+
+def test_a_runs_own_curve_stands_for_the_laws_gain_of_tokens(members: list[Candidate]) -> None:
+    """A constant learning rate: the verdict says the curve's gain; under the unique reading it says nothing."""
+    own = OwnGain(0.5, (0.4, 0.6), 100)
+    first = replace(members[0], own_gain=own)
+    view = analyse(build("planted", [first, *members[1:]])).view
+    by_name = {r.name: r.regime for r in view.rungs}
+    told, others = by_name.pop(first.name), list(by_name.values())
+    assert told.pooled is not None
+    assert (told.pooled.tokens_from, told.pooled.g_tokens, told.label) == ("curve", 0.5, "data-limited")
+    assert {r.pooled.tokens_from for r in others if r.pooled is not None} == {"pool"}
+
+
+def test_an_open_verdict_names_the_run_that_could_settle_it() -> None:
+    """Noise of 4 % leaves verdicts open; each names a run, a settled one names none."""
+    rng = np.random.default_rng(5)
+    sizes, ratios = (1e7, 3e7, 8.5e7, 2.5e8), (3, 20, 130)
+    runs = [
+        run(N, N * r, kaplan(N, N * r) * math.exp(0.04 * rng.standard_normal())) for N in sizes for r in ratios
+    ]
+    regimes = [r.regime for r in analyse(build("planted", runs)).view.rungs]
+    still_open = [r for r in regimes if r.label == "inconclusive"]
+    assert still_open
+    assert all(" tokens " in r.settle for r in still_open)
+    assert all(not r.settle for r in regimes if r.label != "inconclusive")

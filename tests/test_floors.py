@@ -21,9 +21,11 @@ GROUND = {
     "text",
     "resources",
     "summary",
+    "choices",
     "scaling.values",
     "__init__",
     "duck",
+    "conventions",
 }
 MAY_IMPORT = {
     "logs": {"logs"},
@@ -32,14 +34,32 @@ MAY_IMPORT = {
     "triage": {"triage"},
     "recipe": {"recipe"},
     "rung": set(),
-    "pitfalls": {"recipe", "rung"},
+    "pitfalls": {"recipe", "rung", "scaling"},
     "ladder": {"recipe", "rung", "pitfalls", "ladder"},
-    "method": {"recipe", "ladder", "method"},
-    "analysis": {"recipe", "rung", "ladder", "method", "analysis", "scaling"},
+    "method": {"recipe", "rung", "ladder", "method"},
+    "sensitivity": {"scaling"},
+    "analysis": {"recipe", "rung", "ladder", "method", "analysis", "scaling", "sensitivity"},
+    "resampling": {"results", "analysis", "scaling"},
+    "planning": {"analysis", "planning", "scaling"},
+    "other_choices": {"analysis", "ladder", "rung", "scaling"},
+    "completion": {"other_choices", "analysis", "approaches", "ladder", "repeats", "results", "scaling"},
+    "planned_rate": {"logs", "triage"},
+    "forecast_inputs": {"ladder", "logs", "measure", "planned_rate", "store", "triage", "views"},
+    "forecasting": {"forecast_inputs", "ladder", "measure", "results", "store", "triage", "views"},
+    "backtesting": {"triage"},
+    "opinion": {"analysis", "scaling"},
+    "lineup": {"analysis", "ladder", "triage", "views"},
     "filter": {"filter"},
     "selection": {"selection"},
     "background": set(),
     "shelf": {"store"},
+    "results": {"store", "snapshot"},
+    "approaches": {"scaling"},
+    "repeats": {"recipe", "rung", "ladder", "scaling"},
+    "steps": {"recipe", "rung", "ladder", "scaling"},
+    "curvefit": {"scaling"},
+    "metricfit": {"scaling"},
+    "against": {"analysis", "scaling"},
     "homes": {"logs", "store", "shelf"},
     "intake": {"logs", "store", "background", "shelf", "homes"},
 }
@@ -133,7 +153,8 @@ def test_help_starts_without_anything_heavy() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["demo", "ingest", "runs", "show", "set", "ladders", "fit", "triage", "export"]
+    "command",
+    ["demo", "ingest", "runs", "show", "set", "ladders", "fit", "triage", "export", "forecast", "backtest"],
 )
 def test_help_of_a_command_starts_without_anything_heavy(command: str) -> None:
     """So does the help of each command."""

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from labbook.ladder import build, ladders
-from labbook.recipe import Candidate, group
+from labbook.recipe import Candidate, Training, group
 from labbook.summary import Count, Level
 
 
@@ -151,3 +151,25 @@ def test_one_dense_run_among_mixtures_keeps_the_common_kind_but_not_their_cost()
     built = build("mixed", runs)
     assert built.n_kind == "n_non_embedding"
     assert {rung.name: rung.C for rung in built.rungs} == {"moe": 6e13, "dense": 24e13}
+
+
+def test_runs_above_their_schedule_are_left_out_and_named() -> None:
+    """One run at 60 % of its peak among runs that fell to a tenth."""
+    runs = [
+        candidate(f"r{i}", N=1e6 * 3**i, loss=4 - i, training=Training(top_lr=1e-3, last_lr=1e-4))
+        for i in range(4)
+    ]
+    cut = candidate("cut", N=5e6, training=Training(top_lr=1e-3, last_lr=6e-4))
+    built = build("k", [*runs, cut])
+    assert [(s.name, s.code) for s in built.left_out] == [("cut", "unannealed-points")]
+    assert len(built.rungs) == 4
+    assert "unannealed-points" in [w.code for w in built.warnings]
+
+
+def test_a_point_that_stands_twice_is_counted_once() -> None:
+    """The copy is listed with the run it repeats, and is no repeat of it; another loss is one."""
+    built = build("k", [candidate("a"), candidate("b"), candidate("c", loss=3.01)])
+    assert [r.name for r in built.rungs] == ["a", "c"]
+    assert [(s.name, s.code) for s in built.left_out] == [("b", "duplicate-points")]
+    assert "Counted once: b." in [w.text for w in built.warnings]
+    assert built.repeats == ((0, 1),)

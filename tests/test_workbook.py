@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from labbook.choices import Choices
 from labbook.errors import NotFoundError
 from labbook.filter import parse_filter
 from labbook.store import Notebook
@@ -138,7 +139,7 @@ def test_ladders_can_be_made_of_chosen_runs_and_with_the_other_reading(root: Pat
         book.ingest([root])
         chosen = book.summary(only=parse_filter("d32"))
         assert {r.name.split("-")[0] for r in chosen.ladders[0].rungs} == {"d32"}
-        assert book.summary(reading="seen").ladders[0].d_reading == "seen"
+        assert book.summary(choices=Choices(reading="seen")).ladders[0].d_reading == "seen"
         assert book.summary().ladders[0].d_reading == "unique"
 
 

@@ -42,7 +42,10 @@ COMMANDS = (
     Command("set", "supply what the logs do not say: N, tokens, units ..."),
     Command("ladders", "how runs line up in scaling ladders, and why"),
     Command("fit", "fit the laws to a ladder: intervals, comparison, regimes, plot"),
+    Command("plan", "where a budget goes: N and D by each law, the next doubling, the next run"),
     Command("triage", "the board: what is alive, broken, done; exit code 0, 1 or 2"),
+    Command("forecast", "where an unfinished run will end, with its interval and what it rests on"),
+    Command("backtest", "how forecasts would have done on the finished runs of a ladder"),
     Command("export", "the report as Markdown, with its receipts"),
 )
 OPEN = Command("open", "read the paths, follow them, open the app")

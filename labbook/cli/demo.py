@@ -36,5 +36,5 @@ def run(args: argparse.Namespace) -> int:
         emit(board(summary, how.width, how.color, ascii=how.ascii))
         for view in summary.ladders:
             emit("")
-            emit(ladder_report(view, how))
+            emit(ladder_report(book.completed(view), how))
     return 0

@@ -3,14 +3,21 @@
 WHAT is a ladder, a run or a path (read first); without it, everything. To standard output without -o.
 """
 
+from __future__ import annotations
+
 import argparse
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from labbook.cli.common import emit, reading, say
 from labbook.errors import LabbookError, NotFoundError, UsageError
 from labbook.selection import find_ladder, find_runs
 from labbook.summary import LadderView, Summary
+
+if TYPE_CHECKING:
+    from labbook.workbook import Workbook
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -29,9 +36,10 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"no export format {args.to!r}", f"known: {', '.join(exports)}")
     with reading(args, [args.what or ""]) as (book, _):
         summary = book.summary()
-    if not summary.runs:
-        raise NotFoundError("the notebook holds no run", "read some first: labbook ingest PATH")
-    ladder, run_id = chosen(summary, args.what)
+        if not summary.runs:
+            raise NotFoundError("the notebook holds no run", "read some first: labbook ingest PATH")
+        ladder, run_id = chosen(summary, args.what)
+        summary = whole(book, summary, ladder, run_id)
     text = exports[args.to].write(
         summary, ladder, run_id, plot=markdown_plot, command=args.command_line, made_at=time.time()
     )
@@ -59,6 +67,22 @@ def chosen(summary: Summary, what: str | None) -> tuple[str | None, str | None]:
     if runs:
         return None, None
     return find_ladder(summary, what).key, None
+
+
+def whole(book: Workbook, summary: Summary, ladder: str | None, run_id: str | None) -> Summary:
+    """The summary with every part of a report on the ladders that are written."""
+    from labbook.resampling import resample
+
+    run = summary.run(run_id) if run_id is not None else None
+    wanted = (
+        {run.ladder}
+        if run is not None
+        else {ladder}
+        if ladder is not None
+        else {x.key for x in summary.ladders}
+    )
+    views = (resample(book.results, book.completed(x)) if x.key in wanted else x for x in summary.ladders)
+    return replace(summary, ladders=tuple(views))
 
 
 def markdown_plot(view: LadderView) -> list[str]:

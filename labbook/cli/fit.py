@@ -8,8 +8,13 @@ to the same rungs by least squares in log loss and compared by AICc and by hold-
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
+import difflib
+import fnmatch
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+from labbook.choices import DROP_RUN, Choices
+from labbook.cli import choices, explain, fit_against, fit_alone, fit_curve, fit_metric, fit_overview
 from labbook.cli.common import (
     Style,
     emit,
@@ -21,6 +26,9 @@ from labbook.filter import parse_filter
 from labbook.selection import find_ladder, find_ladders
 from labbook.summary import LadderView
 
+if TYPE_CHECKING:
+    from labbook.results import Results
+
 PLOT_WIDTH, PLOT_HEIGHT = 100, 24
 
 
@@ -29,61 +37,111 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("ladder", nargs="?", metavar="LADDER", help="key, start of a key, or a path to read")
     parser.add_argument("--law", metavar="LAW", help="show this law instead of the preferred one")
     parser.add_argument("--runs", metavar="FILTER", help="only runs that match these words")
-    parser.add_argument("--reading", choices=("unique", "seen"), help="D as unique tokens or as tokens seen")
+    choices.configure(parser)
+    parser.add_argument("--influence", action="store_true", help="what the law owes to each group of rungs")
+    parser.add_argument("--bootstrap", action="store_true", help="bootstrap intervals too, from 12 rungs on")
     parser.add_argument("--no-plot", action="store_true", help="no plot")
     parser.add_argument("--json", action="store_true", help="the fit as JSON, full precision")
+    for part in (explain, fit_overview, fit_against, fit_alone, fit_curve, fit_metric):
+        part.configure(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the fit."""
+    if args.explain is not None:
+        return explain.run(args)
+    fit_alone.check(args)
+    if args.overview:
+        return fit_overview.run(args)
+    if args.against is not None:
+        return fit_against.run(args)
+    subject = _subject(args.law)
+    if subject == "curve":
+        return fit_curve.run(args)
+    if subject == "metric":
+        return fit_metric.run(args)
+    return _fit_ladders(args)
+
+
+def _subject(name: str | None) -> str:
+    """What the law asked for is fitted to, checked before anything is read.
+
+    Raises NotFoundError listing the known laws.
+    """
+    if name is None:
+        return "ladder"
+    from labbook.scaling.laws import described
+
+    return described(name).subject
+
+
+def _fit_ladders(args: argparse.Namespace) -> int:
     from labbook.report.json import dumps, fit_json
 
-    law = _known_law(args.law)
+    law: str | None = args.law
+    wanted = choices.chosen(args)
     with reading(args, [args.ladder or ""]) as (book, paths):
         only = parse_filter(args.runs) if args.runs else None
-        summary = book.summary(reading=args.reading, only=only)
+        summary = book.summary(choices=wanted, only=only)
         if only and not only.select(summary.runs):
             raise NotFoundError(f"no run matches {args.runs!r}", "see: labbook runs")
-    found = find_ladders(summary, args.ladder) if paths else [find_ladder(summary, args.ladder)]
-    views = [_with_law(view, law) for view in found]
+        found = find_ladders(summary, args.ladder) if paths else [find_ladder(summary, args.ladder)]
+        _check_named(wanted, found)
+        if law in fit_alone.ALONE:
+            return fit_alone.show(args, book, found)
+        views = [_with_law(book.completed(view), law) for view in found]
+        views = [_resampled(book.results, view, args.bootstrap) for view in views]
     if args.json:
         emit(dumps(fit_json(views[0]) if len(views) == 1 else [fit_json(view) for view in views]))
     else:
         how = style(args)
-        emit("\n\n".join(ladder_report(view, how, plot=not args.no_plot) for view in views))
+        texts = [ladder_report(x, how, plot=not args.no_plot, whole=args.influence) for x in views]
+        emit("\n\n".join(texts))
     if all(view.comparison is None or not view.comparison.fits for view in views):
         refusal = views[0].refused
         raise FitError(refusal.text if refusal else "no law could be fitted", refusal.remedy if refusal else "")
     return int(Exit.OK)
 
 
-def _known_law(name: str | None) -> str | None:
-    """The law's name, checked before anything is read.
+def _check_named(wanted: Choices, views: Sequence[LadderView]) -> None:
+    """Raises NotFoundError for a run to be dropped that is in none of the ladders."""
+    for rule in wanted.drop:
+        names = [r.name for view in views for r in view.rungs]
+        names += [x.name for view in views for x in view.left_out]
+        dropped = any(x.reason == str(rule) for view in views for x in view.left_out)
+        if rule.name == DROP_RUN and not dropped and not fnmatch.filter(names, rule.argument):
+            near = difflib.get_close_matches(rule.argument, names, n=3)
+            hint = f"did you mean {', '.join(near)}" if near else "names and ids as `labbook runs` lists them"
+            raise NotFoundError(f"{rule}: no such run in the ladder", hint)
 
-    Raises NotFoundError listing the known laws.
-    """
-    if name is None:
-        return None
-    from labbook.scaling.laws import law_by_name
 
-    return law_by_name(name).name
+def _resampled(results: Results, view: LadderView, every: bool) -> LadderView:
+    """The view with bootstrap intervals on its second fit, or on every law."""
+    from labbook.resampling import resample, settle
+
+    return resample(results, view) if every else settle(results, view)
 
 
 def _with_law(view: LadderView, law: str | None) -> LadderView:
     """The view with another law in front.
 
-    Raises FitError where that law is refused on this ladder.
+    Raises FitError where that law is refused on this ladder, or is none for it.
     """
     if law is None or view.comparison is None:
         return view
+    from labbook.analysis import in_front
+
     if law not in view.comparison.fits:
-        refusal = view.comparison.refused[law]
+        refusal = view.comparison.refused.get(law)
+        if refusal is None:
+            fitted = ", ".join(view.comparison.fits)
+            raise FitError(f"{law} is not fitted to a ladder like {view.name}", f"fitted: {fitted}")
         raise FitError(f"{law}: {refusal.text}", refusal.remedy)
-    return replace(view, comparison=replace(view.comparison, preferred=law))
+    return in_front(view, law)
 
 
-def ladder_report(view: LadderView, how: Style, *, plot: bool = True) -> str:
-    """Ladder, plot, laws and verdicts as text."""
+def ladder_report(view: LadderView, how: Style, *, plot: bool = True, whole: bool = False) -> str:
+    """Ladder, plot, laws and verdicts as text; `whole` as of `laws_text`."""
     from labbook.report.ladder import ladder_text, laws_text
 
     parts = [ladder_text(view, how.width, how.color, how.ascii)]
@@ -92,5 +150,5 @@ def ladder_report(view: LadderView, how: Style, *, plot: bool = True) -> str:
 
         drawn = ladder_plot(view, min(how.width, PLOT_WIDTH), PLOT_HEIGHT, color=how.color, ascii=how.ascii)
         parts.append("\n".join(line.rstrip() for line in drawn))
-    parts.append(laws_text(view, how.width, how.color, how.ascii))
+    parts.append(laws_text(view, how.width, how.color, how.ascii, whole))
     return "\n\n".join(part for part in parts if part)

@@ -3,7 +3,7 @@
 import argparse
 
 from labbook.cli.common import emit, reading, style
-from labbook.selection import find_ladder
+from labbook.selection import find_ladder, find_ladders
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -17,13 +17,14 @@ def run(args: argparse.Namespace) -> int:
     from labbook.report.json import dumps, ladders_json
     from labbook.report.ladder import ladder_text, ladders_table
 
-    with reading(args, [args.ladder or ""]) as (book, _):
+    with reading(args, [args.ladder or ""]) as (book, paths):
         summary = book.summary()
     how = style(args)
     if args.json:
         emit(dumps(ladders_json(summary)))
     elif args.ladder:
-        emit(ladder_text(find_ladder(summary, args.ladder), how.width, how.color, how.ascii))
+        found = find_ladders(summary, args.ladder) if paths else [find_ladder(summary, args.ladder)]
+        emit("\n\n".join(ladder_text(view, how.width, how.color, how.ascii) for view in found))
     else:
         emit(ladders_table(summary, how.width, how.color, how.ascii))
     return 0

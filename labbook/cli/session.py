@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from labbook.cli.export import chosen, markdown_plot, write_file
+from labbook.cli.export import chosen, markdown_plot, whole, write_file
 from labbook.records import Curve
 from labbook.summary import Progress, Summary
 
@@ -74,6 +74,7 @@ class Session:
         stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(summary.as_of))
         path = self.folder / f"labbook-{ladder or run_id or 'all'}-{stamp}.md"
         command = f"labbook export {ladder or run_id or ''}".strip()
+        summary = whole(self.book, summary, ladder, run_id)
         text = export(summary, ladder, run_id, plot=markdown_plot, command=command, made_at=time.time())
         write_file(path, text)
         return str(path)

@@ -4,12 +4,9 @@ RUN is an id, a name, or the path of a log (read first).
 """
 
 import argparse
-from pathlib import Path
 
 from labbook.cli.common import emit, local_zone, reading, style
-from labbook.errors import NotFoundError
-from labbook.selection import one_run, under
-from labbook.summary import RunView, Summary
+from labbook.selection import one_run, run_at
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -25,21 +22,10 @@ def run(args: argparse.Namespace) -> int:
 
     with reading(args, [args.run]) as (book, paths):
         summary = book.summary()
-        view = book.detailed(_at_path(summary, paths[0]) if paths else one_run(summary, args.run))
+        view = book.detailed(run_at(summary, paths[0]) if paths else one_run(summary, args.run))
     if args.json:
         emit(dumps(show_json(view)))
     else:
         how, ladder = style(args), summary.ladder(view.ladder)
         emit(card(view, ladder, how.width, how.color, how.ascii, summary.as_of, local_zone()))
     return 0
-
-
-def _at_path(summary: Summary, path: Path) -> RunView:
-    """The only run at the path. Raises NotFoundError."""
-    found = under(summary, [path])
-    if len(found) == 1:
-        return found[0]
-    if not found:
-        raise NotFoundError(f"no run under {path}", f"see: labbook sniff {path}")
-    names = ", ".join(f"{r.name} ({r.run_id})" for r in found[:6])
-    raise NotFoundError(f"{len(found)} runs under {path}: {names}", "name one of them by its id")

@@ -262,5 +262,30 @@ WORDS: dict[str, tuple[str, ...]] = {
     "ffn_type": ("ffn_type",),
 }
 
-KEYS = SIZES | BATCHES | MODEL | FLAGS | WORDS
+SCHEDULE: dict[str, tuple[str, ...]] = {
+    "end_lr": ("min_lr", "min_learning_rate", "eta_min", "end_learning_rate", "lr_end", "final_lr"),
+    "end_share": ("min_lr_ratio", "min_lr_rate", "min_lr_frac", "min_lr_factor", "final_lr_frac", "alpha_f"),
+    "warmup": (
+        "warmup_iters",
+        "warmup_steps",
+        "num_warmup_steps",
+        "lr_warmup_iters",
+        "lr_warmup_steps",
+        "warmup_updates",
+        "warmup_num_steps",
+        "n_warmup_steps",
+    ),
+    "warmup_share": (
+        "warmup_ratio",
+        "warmup_fraction",
+        "lr_warmup_fraction",
+        "warmup_frac",
+        "warmup_steps_fraction",
+    ),
+    "lr_decay": ("lr_decay_iters", "lr_decay_steps", "t_max", "learning_rate_schedule_steps"),
+    "decays": ("decay_lr",),
+}
+"""The learning rate over the steps. A bare `decay_steps` is left out: here the whole decay, there its tail."""
+
+KEYS = SIZES | BATCHES | MODEL | FLAGS | WORDS | SCHEDULE
 """Names by quantity, the first that is present wins."""

@@ -15,7 +15,17 @@ from labbook.logs import names
 from labbook.logs.carry import LEFT_OUT, put_config, scalar
 from labbook.logs.config import sized
 from labbook.logs.numbers import number
-from labbook.logs.run_columns import Columns, columns_of, is_held_out, is_word
+from labbook.logs.row_ends import AT_END, plan_of, rates_of, steps_made
+from labbook.logs.run_columns import (
+    PERPLEXITY,
+    UNITS,
+    Columns,
+    columns_of,
+    is_held_out,
+    is_word,
+    unit_of_row,
+    unit_of_word,
+)
 from labbook.quantities import format_size
 from labbook.records import NAN, Figure, Issue, RunPart, Scalar, Status
 from labbook.text import clean
@@ -24,6 +34,8 @@ RECIPE = "table.recipe"
 """Configuration key of the words of a row that tell its recipe from those of others."""
 MOST_RUNS = 20_000
 """Runs taken from one table."""
+TRAIN_FLOP = "train_flop"
+"""Key of the training FLOP a row states, counted in nobody knows what way."""
 FIGURES = (*names.N_KINDS, "tokens_seen", "unique_tokens", "tokens_per_step")
 _CONFIG_NAMES = {"lr": "peak_lr", "dataset": "dataset", "epochs": "epochs"}
 _STATES: dict[str, Status] = {
@@ -48,8 +60,6 @@ _NO_RECIPE = frozenset(
 _MOST_WORDS = 30
 """A column with more different words than this names runs, not recipes."""
 _NOT_KEPT = frozenset({"user", "username", "host", "hostname", "email", "entity", "author", "created_by"})
-_AT_END = 0.99
-"""Share of the planned tokens at which a run has ended."""
 _LEAST_N, _LEAST_D = 1e3, 1e4
 _RATIOS = (1e-3, 1e6)
 """D/N outside of these says that one of them is in millions or billions."""
@@ -79,8 +89,9 @@ def sizes_of(columns: Columns, row: Mapping[str, object], place: str) -> Sizes:
         if found is None or not _is_size(found[0] * factor):
             continue
         value[role] = found[0] * factor
-        if role in FIGURES:
-            figures.append(Figure(role, value[role], f"{place}, column {clean(column, 60)}", found[1]))
+        if role in FIGURES or role == "compute":
+            key = TRAIN_FLOP if role == "compute" else role
+            figures.append(Figure(key, value[role], f"{place}, column {clean(column, 60)}", found[1]))
     N = next((value[kind] for kind in names.N_KINDS if kind in value), None)
     if not columns.has_n:
         figures += _size_in_words(columns, row, place)
@@ -123,7 +134,7 @@ def _is_size(value: float) -> bool:
 
 def run_sizes(columns: Columns, row: Mapping[str, object], place: str) -> list[Figure]:
     """The sizes a run with a curve states: tokens of all of it are planned while it is on its way."""
-    figures = sizes_of(columns, row, place).figures
+    figures = (one for one in sizes_of(columns, row, place).figures if one.key != TRAIN_FLOP)
     return [replace(one, key="planned_tokens") if one.key == "tokens_seen" else one for one in figures]
 
 
@@ -132,7 +143,7 @@ def reach_plan(part: RunPart) -> None:
     planned = next((figure.value for figure in part.figures if figure.key == "planned_tokens"), None)
     counted = (tokens for points in part.series.values() for tokens in points.tokens if tokens == tokens)
     tokens = max(counted, default=NAN)
-    if planned is not None and tokens >= _AT_END * planned:
+    if planned is not None and tokens >= AT_END * planned:
         part.status = "finished"
         part.status_line = f"{format_size(tokens, 4)} of {format_size(planned, 4)} tokens"
 
@@ -157,7 +168,8 @@ class Ladder:
         self.source = source
         self.parts: list[RunPart] = []
         self.issues: list[Issue] = []
-        self._names: Counter[str] = Counter()
+        self._names: set[str] = set()
+        self._places: list[str] = []
         self._sizes: list[Sizes] = []
         self._columns: dict[tuple[str, ...], Columns] = {}
 
@@ -173,17 +185,22 @@ class Ladder:
         key, called = self._called(columns, row, sizes, name)
         part = RunPart(key=key, name=called, step_origin=1, figures=sizes.figures)
         put_config(part, config_of(columns, row), self.source)
-        if columns.unit:
-            part.units = {_role(series): _unit_of(series, columns) for series in columns.losses}
+        part.units = units_in(columns, row)
         _end(part, columns, row, place)
+        plan_of(part, columns, row, sizes.D, place)
         _losses(part, columns, row, sizes.D, line, place)
+        if not part.series and LEFT_OUT not in part.config:
+            part.config[LEFT_OUT] = _no_loss(columns, row, place)
+            self.issues.append(Issue("missing-loss", f"{called}: {part.config[LEFT_OUT]}", f"line {line}"))
         self.parts.append(part)
+        self._places.append(place)
         self._sizes.append(sizes)
 
     def close(self) -> list[RunPart]:
         """The runs, with what only the whole table can tell."""
         columns = [name for found in self._columns.values() for name in (*found.rest, found.split) if name]
         _name_recipes(self.parts, self._sizes, list(dict.fromkeys(columns)))
+        rates_of(self.parts, self._places)
         self.issues += _doubts(self.parts, self._sizes)
         for symbol in ("D", "N"):
             computed = sum(size.computed == symbol for size in self._sizes)
@@ -204,9 +221,18 @@ class Ladder:
             shown = [format_size(size, 4) for size in (sizes.N, sizes.D) if size is not None]
             digest = hashlib.sha256(f"{sizes.N!r} {sizes.D!r}".encode()).hexdigest()[:8]
             return f"row {index} {digest}", " ".join(filter(None, [" x ".join(shown), f"row {index}"]))
-        self._names[told] += 1
-        called = told if self._names[told] == 1 else f"{told} ({self._names[told]})"
+        again = (f"{told} ({count})" for count in range(2, MOST_RUNS + 2))
+        called = told if told not in self._names else next(one for one in again if one not in self._names)
+        self._names.add(called)
         return called, called
+
+
+def units_in(columns: Columns, row: Mapping[str, object]) -> dict[str, str]:
+    """Unit by role of the losses of a row: as a column of units says, else as the names of the losses do."""
+    told = unit_of_row(columns, row)
+    if told is None or columns.unit:
+        return {_role(series): _unit_of(series, columns) for series in columns.losses} if columns.unit else {}
+    return {} if told == PERPLEXITY else {_role(series): told for series in columns.losses}
 
 
 def _role(series: str) -> str:
@@ -235,21 +261,29 @@ def _end(part: RunPart, columns: Columns, row: Mapping[str, object], place: str)
 def _losses(
     part: RunPart, columns: Columns, row: Mapping[str, object], D: float | None, line: int, place: str
 ) -> None:
-    step = number(row.get(columns.axis)) if columns.axis else None
-    step = NAN if step is None or not math.isfinite(step) else step
+    made = steps_made(columns, row)
+    step = NAN if made is None else made
+    is_perplexity = not columns.unit and unit_of_row(columns, row) == PERPLEXITY
     if columns.axis == "_step":
         part.step_kind = "log_call"
-    zero = False
     for series, column in columns.losses.items():
         value = number(row.get(column))
-        zero = zero or value == 0
         if value is None or value == 0:
             continue
         if series == "train" and is_held_out(columns, row):
             series = "val"
+        if is_perplexity and names.is_loss(series):
+            series = "ppl" if series == "train" else "val_ppl"
         part.points(series).append(step, value, tokens=NAN if D is None else D, place=line)
-    if zero and not part.series and part.status == "finished":
-        part.config.setdefault(LEFT_OUT, f"{place}: a loss of 0 stands for a missing one")
+
+
+def _no_loss(columns: Columns, row: Mapping[str, object], place: str) -> str:
+    """Why a row without a point has none."""
+    cells = [row.get(column) for column in columns.losses.values()]
+    if any(number(cell) == 0 for cell in cells):
+        return f"{place}: a loss of 0 stands for a missing one"
+    said = next((clean(str(cell), 40) for cell in cells if cell not in (None, "")), "")
+    return f"{place}: {said!r} is no loss" if said else f"{place}: no loss"
 
 
 def _refusal(column: str, cell: object) -> str | None:
@@ -303,6 +337,8 @@ def _tells_recipes(column: str, parts: Sequence[RunPart], sizes: Sequence[Sizes]
         return False
     cells = [part.config.get(clean(column, 120)) for part in parts]
     words = [cell for cell in cells if isinstance(cell, str) and is_word(cell)]
+    if names.plain(column) in UNITS and all(map(unit_of_word, words)):
+        return False
     counts = Counter(words)
     if len(words) < len(parts) or not 2 <= len(counts) <= _MOST_WORDS or min(counts.values()) < 2:
         return False

@@ -10,8 +10,9 @@ from pathlib import Path
 from labbook.logs.carry import load_part, put_config, save_part
 from labbook.logs.column_map import columns_in, kept
 from labbook.logs.format import Evidence, Sample, Sniffed
-from labbook.logs.ladder_rows import MOST_RUNS, config_of, reach_plan, run_sizes
+from labbook.logs.ladder_rows import MOST_RUNS, config_of, reach_plan, run_sizes, units_in
 from labbook.logs.ladder_table import table_form
+from labbook.logs.names import N_KINDS
 from labbook.logs.numbers import number
 from labbook.logs.rows import Rows
 from labbook.logs.run_columns import Columns, columns_of, grouping, is_held_out, words_of
@@ -37,6 +38,14 @@ class Shape:
     """(column, name by which the names table knows it)."""
     fixed: Columns
     """The columns that say something of the whole run."""
+    all: Columns
+    """Every column of the table."""
+    sizes: tuple[str, ...]
+    """The columns of N: rows of one name that differ there are different runs."""
+
+    def size(self, row: Mapping[str, object]) -> str:
+        """The cells that state N."""
+        return " ".join(str(cell) for name in self.sizes if (cell := row.get(name)) not in (None, ""))
 
     def point(self, row: Mapping[str, object]) -> dict[str, object]:
         """The row as a record of a log."""
@@ -54,9 +63,11 @@ def shape_of(columns: Columns, words: frozenset[str]) -> Shape:
     if tokens is not None:
         known[tokens] = "tokens"
     of_run = {column for role, (column, _) in columns.role.items() if role not in _POINT_ROLES}
-    of_run |= words | set(groups) | {name for name in (columns.state, columns.split) if name}
+    of_run |= words | set(groups) | {name for name in (columns.state, columns.split, columns.row_unit) if name}
     points = tuple((name, known.get(name, name)) for name in columns.present if name not in of_run)
-    return Shape(groups, points, columns_of([name for name in columns.present if name in of_run]))
+    fixed = columns_of([name for name in columns.present if name in of_run])
+    sizes = () if columns.of("run") is None else (fixed.of(kind) for kind in N_KINDS)
+    return Shape(groups, points, fixed, columns, tuple(filter(None, sizes)))
 
 
 def _known_name(series: str) -> str:
@@ -101,6 +112,8 @@ class _Run:
     rows: Rows
     rate: tuple[float, float] = (0.0, 0.0)
     """(peak, last) learning rate."""
+    size: str = ""
+    """The cells that state its N."""
 
 
 class Runs:
@@ -111,7 +124,12 @@ class Runs:
         self.source = source
         self.issues: list[Issue] = []
         self._runs = {
-            key: _Run(load_part(one["part"], RunPart(key=key)), Rows(one["rows"]), tuple(one["rate"]))
+            key: _Run(
+                load_part(one["part"], RunPart(key=key)),
+                Rows(one["rows"]),
+                tuple(one["rate"]),
+                str(one.get("size", "")),
+            )
             for key, one in known.get("runs", {}).items()
         }
         self._words = frozenset(known.get("words", ()))
@@ -124,7 +142,12 @@ class Runs:
     def state(self) -> dict[str, object]:
         """What `__init__` needs to go on."""
         runs = {
-            key: {"part": save_part(run.part), "rows": run.rows.state(), "rate": list(run.rate)}
+            key: {
+                "part": save_part(run.part),
+                "rows": run.rows.state(),
+                "rate": list(run.rate),
+                "size": run.size,
+            }
             for key, run in self._runs.items()
         }
         return {"runs": runs, "words": sorted(self._words), "last": self._last, "take_turns": self._take_turns}
@@ -141,7 +164,10 @@ class Runs:
         if not all(cells):
             self.issues.append(Issue("no-run", "a row that does not say of which run it is", f"line {line}"))
             return
-        key = cells[0] if len(cells) == 1 else " ".join(map(short, cells))
+        key, size = cells[0] if len(cells) == 1 else " ".join(map(short, cells)), shape.size(row)
+        named = self._runs.get(key)
+        if named is not None and size and named.size and size != named.size:
+            key = f"{key} {clean(' '.join(map(short, size.split())))}"
         run = self._runs.get(key) or self._begin(key, shape, row, line)
         if run is None:
             return
@@ -157,7 +183,8 @@ class Runs:
         part = RunPart(key=key, name=key or None, step_origin=1, figures=figures)
         values = config_of(shape.fixed, row)
         put_config(part, {key: cell for key, cell in values.items() if key != shape.fixed.split}, self.source)
-        self._runs[key] = _Run(part, Rows())
+        part.units = units_in(shape.all, row)
+        self._runs[key] = _Run(part, Rows(), size=shape.size(row))
         return self._runs[key]
 
     def _turn(self, key: str, line: int) -> None:

@@ -168,7 +168,7 @@ class SampledRows:
     """Rows of a sample, in file order with gaps."""
 
     keys: tuple[str, ...]
-    """Columns of the first row, after the map."""
+    """Columns of the first row after the map, or of one with more besides: JSON leaves a missing value out."""
     rows: tuple[Mapping[str, object], ...]
     is_json: bool
     is_mapped: bool
@@ -203,4 +203,6 @@ def _sampled(
         return None
     named = [dict(zip(renamed(columns, tuple(row)), row.values(), strict=True)) for row in rows]
     is_mapped = any(tuple(new) != tuple(old) for new, old in zip(named, rows, strict=True))
-    return SampledRows(tuple(named[0]), tuple(named), is_json, is_mapped)
+    widest = max(named, key=len)
+    keys = widest if named[0].keys() <= widest.keys() else named[0]
+    return SampledRows(tuple(keys), tuple(named), is_json, is_mapped)

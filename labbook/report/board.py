@@ -9,6 +9,7 @@ from collections import Counter
 from labbook.quantities import format_size
 from labbook.report.cells import cell_width, crop_middle, finish, wrap
 from labbook.report.figures import DASH, count, done_share, known, left, loss_figure, plural, significant, when
+from labbook.report.forecast import end_cell
 from labbook.report.table import Column, table
 from labbook.report.words import (
     SUPPLY,
@@ -35,6 +36,7 @@ _BOARD = (
     Column("run", least=16, middle=True),
     Column("done", right=True),
     Column("loss", right=True),
+    Column("end", right=True, priority=4),
     Column("unit", priority=4),
     Column("tok/s", right=True, priority=6),
     Column("ETA", right=True, priority=3),
@@ -180,6 +182,7 @@ def _board_row(summary: Summary, run: RunView, mixed_units: bool) -> list[str]:
         run.name,
         progress(run),
         loss_figure(run.loss.value if run.loss is not None else None),
+        end_cell(run),
         UNITS_SHORT.get(run.loss_unit, run.loss_unit) if mixed_units and run.loss is not None else "",
         format_size(run.tokens_per_s),
         _eta(run, summary.as_of),

@@ -7,6 +7,7 @@ import math
 import shlex
 from datetime import UTC, tzinfo
 
+from labbook.conventions import CONVENTIONS
 from labbook.quantities import flops, format_duration, format_size
 from labbook.report.cells import crop, crop_apart, finish, first_fit, wrap
 from labbook.report.figures import (
@@ -25,6 +26,7 @@ from labbook.report.figures import (
     significant,
     when,
 )
+from labbook.report.forecast import end_words
 from labbook.report.paint import paint
 from labbook.report.table import Column, table
 from labbook.report.verdict import regime_line
@@ -129,6 +131,7 @@ def answers(
         ("done when", _done(run, as_of, zone)),
         ("speed", first_fit(_speed(run), width)),
         ("loss now", first_fit(_loss(run), width)),
+        ("ends at", first_fit(end_words(run), width)),
         ("data", first_fit(_data(run), width)),
         ("ladder", _on_ladder(run, ladder)),
         ("limits", regime_line(run.regime, run, run.loss_unit, width)),
@@ -238,7 +241,8 @@ def count_rows(run: RunView, ladder: LadderView | None) -> list[list[str]]:
     rows = [_count_row(c, any(c is u or c == u for u in used)) for c in counts if c is not None]
     if run.n is not None and run.n not in run.n_all:
         rows.insert(0, _count_row(run.n, True))
-    return [*rows, *([flop] if (flop := _flop_row(run, ladder)) else [])]
+    others = [[f"C, {name}", power(C), "computed", "", CONVENTIONS[name]] for name, C in run.flops]
+    return [*rows, *([flop] if (flop := _flop_row(run, ladder)) else []), *others]
 
 
 def _count_row(found: Count, used: bool) -> list[str]:

@@ -13,9 +13,9 @@ from numbers import Integral, Real
 from typing import Any
 
 from labbook.errors import LabbookError, NotFoundError
+from labbook.report.forecast import forecast_object
 from labbook.report.method import all_warnings, json_key, method_rows
 from labbook.report.objects import (
-    NOT_AVAILABLE,
     Object,
     alternatives_object,
     count_object,
@@ -34,6 +34,7 @@ from labbook.report.objects import (
     warned_object,
     whole,
 )
+from labbook.report.parts import part_objects
 from labbook.report.ranking import preferred_by_aicc
 from labbook.report.reading import ingest_json, sniff_json
 from labbook.report.words import KINDS
@@ -191,6 +192,7 @@ def fit_json(view: LadderView, law: str | None = None) -> Object:
         "method": _method(view),
         "laws": laws if law is None else {law: laws[law]},
         "alternatives": alternatives_object(view),
+        **part_objects(view),
     }
 
 
@@ -227,7 +229,7 @@ def _triage(summary: Summary, run: RunView) -> Object:
         "eta": eta_object(run.eta),
         "level": level_object(run),
         "slope": {"nats_per_doubling": None, "se": None, "lr_frac": None},
-        "forecast": dict(NOT_AVAILABLE),
+        "forecast": forecast_object(run.forecast),
         "ladder": _on_ladder(run, summary.ladder(run.ladder)),
         "paired": None,
         "throughput": {

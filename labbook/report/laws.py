@@ -10,7 +10,8 @@ from labbook.report.cells import finish, wrap
 from labbook.report.figures import DASH, percent, plural, significant
 from labbook.report.method import all_warnings, interval, method_rows
 from labbook.report.paint import paint
-from labbook.report.ranking import aicc_difference, by_aicc, preferred_by_aicc, sentences
+from labbook.report.parts import part_lines
+from labbook.report.ranking import aicc_difference, law_order, preferred_by_aicc, sentences
 from labbook.report.table import Column, table
 from labbook.report.verdict import regime_line
 from labbook.report.words import refusal_words
@@ -38,9 +39,15 @@ _PARAMS = (
 )
 
 
-def laws_text(view: LadderView, width: int = 78, color: bool = False, ascii: bool = False) -> str:
-    """Every law fitted to the ladder, the comparison, warnings, verdicts, alternatives and method block."""
+def laws_text(
+    view: LadderView, width: int = 78, color: bool = False, ascii: bool = False, whole: bool = False
+) -> str:
+    """Every law fitted to the ladder, the comparison, warnings, verdicts, alternatives and method block.
+
+    whole: with the refits without some rungs where none of them matters, too.
+    """
     lines = _comparison(view, width, color)
+    lines += part_lines(view, width, color, whole)
     lines += _section("Warnings", warning_lines(view), width, color)
     lines += _verdicts(view, width, color)
     lines += _section("Other choices", alternative_lines(view), width, color)
@@ -69,12 +76,6 @@ def _comparison(view: LadderView, width: int, color: bool) -> list[str]:
     lines += [x for text in sentences(comparison) for x in wrap(text + ".", width, rest="  ")]
     lines += _section("No fit of", refused_lines(comparison), width, color)
     return lines + _section("Not pooled", pool_lines(comparison), width, color)
-
-
-def law_order(comparison: Comparison) -> list[str]:
-    """Laws as tables list them: by AICc, then those without one by name."""
-    ranked = by_aicc(comparison)
-    return ranked + sorted(comparison.fits.keys() - set(ranked))
 
 
 def law_row(comparison: Comparison, law: str) -> list[str]:
@@ -107,9 +108,14 @@ def _pooled(comparison: Comparison, law: str) -> str:
 
 
 def param_rows(fit: Fit) -> list[list[str]]:
-    """(law, parameter, value, interval, method) as text; none where the fit did not converge."""
+    """(law, parameter, value, interval, method) as text; none where the fit did not converge.
+
+    Of parameters the points do not determine there is no value to quote, and the row says that.
+    """
     if fit.status is FitStatus.NOT_CONVERGED:
         return []
+    if fit.status is FitStatus.UNIDENTIFIED:
+        return [[fit.law, "all", DASH, "none: not determined", ""]]
     return [
         [
             fit.law if i == 0 else "",
@@ -147,6 +153,7 @@ def _verdicts(view: LadderView, width: int, color: bool) -> list[str]:
         place = f"N {format_size(rungs[0].N)}, D {format_size(rungs[0].D)}"
         lines += wrap(f"{names_of(rungs)} ({place}):", width)
         lines.append(regime_line(rungs[0].regime, None, view.loss_unit, width))
+        lines += wrap(rungs[0].regime.settle, width, "  ", "  ") if rungs[0].regime.settle else []
     return lines
 
 

@@ -13,7 +13,6 @@ from labbook.report.figures import percent, plural, when
 from labbook.report.ladder import RESIDUAL, left_out_row, readings, rung_row
 from labbook.report.laws import (
     alternative_lines,
-    law_order,
     law_row,
     names_of,
     param_rows,
@@ -23,7 +22,8 @@ from labbook.report.laws import (
     warning_lines,
 )
 from labbook.report.method import method_rows
-from labbook.report.ranking import sentences
+from labbook.report.parts import part_markdown
+from labbook.report.ranking import law_order, sentences
 from labbook.report.verdict import regime_line
 from labbook.report.words import (
     count_word,
@@ -34,7 +34,7 @@ from labbook.report.words import (
     shown_tokens,
     unit_words,
 )
-from labbook.scaling.values import Comparison
+from labbook.scaling.values import Comparison, Regime
 from labbook.summary import LadderView, RunView, Summary
 from labbook.text import PATH_LIMIT, clean
 
@@ -125,6 +125,7 @@ def _ladder_section(view: LadderView, plot: Plot | None, summary: Summary, made_
         lines += _laws(view.comparison, view)
     if plot is not None and view.rungs:
         lines += _section("Plot", fence(plot(view)), 3)
+    lines += part_markdown(view, 3)
     lines += _section("What limits each rung", _limits(view), 3)
     lines += _section("Warnings", _list(warning_lines(view)), 3)
     lines += _section("Other choices", _list([x.removeprefix("- ") for x in alternative_lines(view)]), 3)
@@ -207,7 +208,12 @@ def _laws(comparison: Comparison, view: LadderView) -> list[str]:
 
 def _limits(view: LadderView) -> list[str]:
     groups = same_verdict(view.rungs)
-    return _list([f"{names_of(g)}: {regime_line(g[0].regime, None, view.loss_unit, _LINE)}" for g in groups])
+    return _list([f"{names_of(g)}: {_limit(g[0].regime, view.loss_unit)}" for g in groups])
+
+
+def _limit(regime: Regime, unit: str) -> str:
+    line = regime_line(regime, None, unit, _LINE)
+    return f"{line}. {regime.settle}" if regime.settle else line
 
 
 def _triage_section(summary: Summary, runs: Sequence[RunView]) -> list[str]:

@@ -27,11 +27,6 @@ from labbook.summary import (
 
 Object = dict[str, Any]
 
-NOT_AVAILABLE: Object = {
-    "refused": "not-available",
-    "reason": "labbook makes no forecast of an unfinished run yet; the loss it shows is the loss now.",
-}
-
 
 def whole(value: float | None) -> int | float | None:
     """A count as an integer where it is one."""
@@ -157,12 +152,16 @@ def regime_object(regime: Regime | Refusal) -> Object:
         "form_dependent": regime.form_dependent,
         "p": _probabilities(pooled),
         "data_share": regime.data_share,
-        "gain_2x_tokens": _gain(pooled.g_tokens, pooled.g_tokens_interval, "pool") if pooled else None,
+        "gain_2x_tokens": _gain(pooled.g_tokens, pooled.g_tokens_interval, pooled.tokens_from)
+        if pooled
+        else None,
         "gain_2x_params": _gain(pooled.g_params, pooled.g_params_interval, "pool") if pooled else None,
         "margin": pooled.margin if pooled else None,
         "elasticity_N": regime.elasticity_N,
         "elasticity_D": regime.elasticity_D,
         "remaining_drop": regime.remaining_drop,
+        "best_per_doubling": regime.best_per_doubling,
+        "settle": regime.settle or None,
         "N": whole(regime.N),
         "D": whole(regime.D),
         "forms": {law: form_object(gains, law) for law, gains in regime.by_form.items()},
@@ -233,19 +232,20 @@ def laws_object(comparison: Comparison | None) -> Object:
 
 
 def fit_object(comparison: Comparison, fit: Fit) -> Object:
-    """One fitted law in full precision. A fit that did not converge shows no parameter."""
+    """One fitted law in full precision. Parameters that are not determined, or no optimum, are not shown."""
     rms, worst = comparison.holdout.get(fit.law, (None, None))
     shown = fit.status is not FitStatus.NOT_CONVERGED
+    known_params = shown and fit.status is not FitStatus.UNIDENTIFIED
     return {
         "status": fit.status.value,
-        "params": dict(fit.params) if shown else None,
+        "params": dict(fit.params) if known_params else None,
         "intervals": {name: _bounds(fit, name) for name in (*fit.params, *fit.derived)} if shown else None,
         "rms_log": fit.rms_log if shown else None,
         "aicc": fit.aicc if shown else None,
         "objective": fit.objective,
         "starts_at_best": fit.starts_at_best,
         "refused": None,
-        "derived": dict(fit.derived) if shown else None,
+        "derived": dict(fit.derived) if known_params else None,
         "equation": fit.equation,
         "n": fit.n,
         "k": fit.k,

@@ -113,3 +113,9 @@ def _orders(comparison: Comparison) -> list[str]:
 def _split(comparison: Comparison) -> str:
     a, b = preferred_by_aicc(comparison), comparison.preferred_by_holdout
     return f". AICc prefers {a}, the hold-out {b}" if a and b and a != b else ""
+
+
+def law_order(comparison: Comparison) -> list[str]:
+    """Laws as tables list them: by AICc, then those without one by name."""
+    ranked = by_aicc(comparison)
+    return ranked + sorted(comparison.fits.keys() - set(ranked))

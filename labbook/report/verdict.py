@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from labbook.report.cells import first_fit
 from labbook.report.figures import bare, chance, change, done_share, known, share
-from labbook.report.words import UNITS_SHORT
+from labbook.report.words import UNITS_SHORT, without_stop
 from labbook.scaling.values import Gains, Interval, Refusal, Regime
 from labbook.summary import RunView
 
@@ -46,8 +46,7 @@ def _candidates(regime: Regime | Refusal, run: RunView | None, unit: str) -> lis
 
 
 def _refused(word: str, refusal: Refusal) -> list[str]:
-    text = refusal.text.rstrip(".")
-    remedy = refusal.remedy.rstrip(".")
+    text, remedy = without_stop(refusal.text), without_stop(refusal.remedy)
     return [f"{word}: {text}; {remedy}", f"{word}: {text}"] if remedy else [f"{word}: {text}"]
 
 

@@ -163,8 +163,17 @@ def reading_words(summary: Summary) -> str:
 
 
 def refusal_words(refused: Refusal) -> str:
-    """A refusal's sentence and what would settle it."""
-    text, remedy = refused.text.rstrip("."), refused.remedy.rstrip(".")
+    """A refusal's sentence and what would settle it; the dots of `n=...` stay."""
+    text, remedy = without_stop(refused.text), without_stop(refused.remedy)
     if not remedy:
-        return f"{text}."
-    return f"{text}. {remedy}." if remedy[0].isupper() else f"{text}; {remedy}."
+        return _ended(text)
+    return f"{_ended(text)} {_ended(remedy)}" if remedy[0].isupper() else f"{text}; {_ended(remedy)}"
+
+
+def without_stop(text: str) -> str:
+    """The text without its full stop; the dots of `n=...` stay."""
+    return text if text.endswith("...") else text.rstrip(".")
+
+
+def _ended(text: str) -> str:
+    return text if text.endswith("...") else f"{text}."

@@ -17,7 +17,7 @@ from labbook.scaling.form import FloatArray, log_loss
 from labbook.scaling.gate import SPARE, regime_gate
 from labbook.scaling.identify import SIZES_NEEDED, separates
 from labbook.scaling.intervals import EXPONENT_OF_COMPUTE, Handle, handle_of
-from labbook.scaling.laws import FAMILY, law_by_name
+from labbook.scaling.laws import FAMILY, Law, law_by_name
 from labbook.scaling.newton import minimise
 from labbook.scaling.objective import Problems
 from labbook.scaling.points import Points, digest, distinct, read_points
@@ -30,7 +30,6 @@ PLAINLY_WRONG = 10.0
 """A law stays out of the pool when its rms exceeds this many times the best one's, or the seeds' scatter."""
 POOL_OF = 2
 OBJECTIVE_SHIFT = 0.02
-FALLBACK = "compute"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +38,21 @@ class _Pool:
     left_out: dict[str, str]
 
 
-def compare(N: ArrayLike, D: ArrayLike, L: ArrayLike, *, repeats: Sequence[Sequence[int]] = ()) -> Comparison:
+def compare(
+    N: ArrayLike,
+    D: ArrayLike,
+    L: ArrayLike,
+    *,
+    repeats: Sequence[Sequence[int]] = (),
+    weights: ArrayLike | None = None,
+) -> Comparison:
     """All laws by least squares in logs on rungs of N, D and loss L, each (n,).
 
-    repeats: groups of positions whose runs differ by their seed only.
+    repeats: groups of positions whose runs differ by their seed only. weights: (n,), of each rung's share in
+    the objective; the test against the repeats is made only where all count alike.
     Raises ValueError for arrays or groups that cannot be read. Everything else is in the result.
     """
-    points = read_points(N, D, L)
+    points = read_points(N, D, L, weights)
     error = pure_error(np.asarray(L, float), repeats)
     fits, refused = _fit_all(points)
     pool = _admit(points, fits, error.sd)
@@ -70,15 +77,31 @@ def compare(N: ArrayLike, D: ArrayLike, L: ArrayLike, *, repeats: Sequence[Seque
 
 
 def _fit_all(points: Points) -> tuple[dict[str, Fit], dict[str, Refusal]]:
-    results = {law.name: fit_points(law, points, LEAST_SQUARES) for law in FAMILY}
+    results = {law.name: fit_points(law, points, LEAST_SQUARES) for law in laws_for(points.N, points.D)}
     fits = {name: result for name, result in results.items() if isinstance(result, Fit)}
     return fits, {name: result for name, result in results.items() if isinstance(result, Refusal)}
+
+
+def laws_for(N: FloatArray, D: FloatArray) -> tuple[Law, ...]:
+    """Laws that are fitted to rungs of N and D, (n,) each: those of both, and those of the one resource they
+    can be read along; of a design that tells N from D that is C, and only for its line in a plot.
+    """
+    both = tuple(law for law in FAMILY if law.resources == ("N", "D"))
+    axis = one_axis(N, D)
+    return both + (axis[:1] if separates(N, D) else axis)
+
+
+def one_axis(N: FloatArray, D: FloatArray) -> tuple[Law, ...]:
+    """The laws of the one resource that varies where the other stands still, else those of compute."""
+    sizes, lengths = distinct(N).size, distinct(D).size
+    resource = "D" if sizes == 1 < lengths else "N" if lengths == 1 < sizes else "C"
+    return tuple(law for law in FAMILY if law.resources == (resource,))
 
 
 def _admit(points: Points, fits: dict[str, Fit], seed_sd: float) -> _Pool:
     """Laws with two rungs to spare that do not plainly miss; the next best joins where only one is left.
 
-    Where the design lets no law of N and D be read, the law of compute stands alone.
+    Where the design lets no law of N and D be read, the laws of one resource stand alone.
     """
     by_design = not separates(points.N, points.D)
     left_out = {name: reason for name, fit in fits.items() if (reason := _unfit(fit, by_design))}
@@ -87,18 +110,20 @@ def _admit(points: Points, fits: dict[str, Fit], seed_sd: float) -> _Pool:
         return _Pool((), left_out)
     best = able[0].rms_log
     inside = sum(fit.rms_log <= PLAINLY_WRONG * max(best, seed_sd) for fit in able)
-    admitted = {fit.law for fit in able[: max(inside, POOL_OF)]}
-    for fit in able[max(inside, POOL_OF) :]:
+    members = inside if by_design else max(inside, POOL_OF)
+    admitted = {fit.law for fit in able[:members]}
+    for fit in able[members:]:
         left_out[fit.law] = f"rms {100 * fit.rms_log:.2g} % against {100 * best:.2g} % of the best law"
     return _Pool(tuple(name for name in fits if name in admitted), left_out)
 
 
 def _unfit(fit: Fit, by_design: bool) -> str:
     """Why a fit has no voice whatever its residuals; empty where it has one."""
-    if by_design and fit.law != FALLBACK:
+    law = law_by_name(fit.law)
+    if by_design and len(law.resources) > 1:
         return "not identifiable on this ladder"
-    if not by_design and not law_by_name(fit.law).pooled:
-        return "says nothing of N against D"
+    if not by_design and not law.pooled:
+        return "one exponent for N and D" if law.form.tied else "says nothing of N against D"
     if fit.status is FitStatus.NOT_CONVERGED:
         return "no optimum found"
     if fit.n < fit.k + SPARE:
@@ -153,7 +178,7 @@ def _warnings(
     names of theirs, and what is true of one `E` would be read as true of the other.
     """
     heard = [fit for fit in fits.values() if law_by_name(fit.law).pooled or fit.law == preferred]
-    found = [lack_of_fit(fit, error) for fit in heard]
+    found = [lack_of_fit(fit, error) for fit in heard if not np.ptp(points.weights)]
     found.append(_objective_sensitive(points, fits.get("chinchilla")))
     return (*(warning for warning in found if warning is not None), *_by_laws(heard))
 

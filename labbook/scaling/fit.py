@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from labbook.errors import FitError
 from labbook.scaling import remedy
 from labbook.scaling.form import E, FloatArray, P, Q, jacobian, log_loss
-from labbook.scaling.identify import Findings, count_word, examine
+from labbook.scaling.identify import CONSTANT_RANGE, Findings, count_word, examine
 from labbook.scaling.intervals import (
     EXPONENT_OF_COMPUTE,
     Handle,
@@ -26,8 +26,13 @@ from labbook.scaling.intervals import (
 from labbook.scaling.laws import FAMILY, Law, law_by_name
 from labbook.scaling.points import Centred, Points, read_points
 from labbook.scaling.profile import profile_constant
-from labbook.scaling.solve import POLISH_TOLERANCE, Solution, read_objective, solve
-from labbook.scaling.values import Fit, FitStatus, Refusal
+from labbook.scaling.raw import solve_raw
+from labbook.scaling.solve import LEAST_SQUARES_RAW, POLISH_TOLERANCE, Solution, read_objective, solve
+from labbook.scaling.values import Fit, FitStatus, Interval, Refusal
+
+WIDE = math.e
+"""Upper over lower end of a constant's delta interval from which 0 is near: on its log scale the interval stays
+away from 0 whatever the rungs say."""
 
 
 def fit(
@@ -41,7 +46,8 @@ def fit(
 ) -> Fit:
     """The law fitted to rungs of N parameters, D tokens and loss L, each (n,).
 
-    objective: `auto` (Huber from 12 rungs, least squares below), `least-squares-log`, `huber:<delta>`.
+    objective: `auto` (Huber from 12 rungs, least squares below), `least-squares-log`, `least-squares-raw`
+    (of the loss itself), `huber:<delta>`.
     weights: (n,), of each rung's share in the objective; only their ratios count for parameters and intervals.
     Raises ValueError for arrays that cannot be fitted, NotFoundError for an unknown law, FitError where there
     are too few rungs. What a fit hit or could not determine is in its status and warnings.
@@ -72,15 +78,29 @@ def fit_points(law: Law, points: Points, objective: str = "auto") -> Fit | Refus
     name, delta = read_objective(objective, points.size)
     if points.size <= law.k:
         return _too_few(law, points.size)
+    if name == LEAST_SQUARES_RAW:
+        weighted, centred, solution = solve_raw(law, points)
+        return _as_raw(_describe(law, weighted, centred, name, delta, solution), points)
     centred = law.centre(points)
     return _describe(law, points, centred, name, delta, solve(law, centred, delta))
+
+
+def _as_raw(fit: Fit, points: Points) -> Fit:
+    """The fit with its sum and rms by the caller's own weights, not by those that stand for the objective."""
+    residuals = np.array(fit.residuals)[points.order]
+    missed = points.L * np.expm1(-residuals)
+    return replace(
+        fit,
+        objective_value=0.5 * float(points.weights @ missed**2) * points.weight_scale,
+        rms_log=math.sqrt(float(points.weights @ residuals**2) / points.size),
+    )
 
 
 def _too_few(law: Law, n: int) -> Refusal:
     text = f"{count_word(n).capitalize()} points for {count_word(law.k)} parameters: no fit."
     missing = law.k + 1 - n
     more = f"{count_word(missing)} more size" + ("" if missing == 1 else "s")
-    fewer = [other for other in FAMILY if other.k < n and not other.by_compute]
+    fewer = [other for other in FAMILY if other.k < n and other.pooled]
     instead = f", or {fewer[0].name} with {count_word(fewer[0].k)}" if fewer else ""
     return Refusal("too-few-rungs", text, f"{more}{instead}")
 
@@ -139,21 +159,27 @@ def _describe(
         corr=corr,
         bound=tuple(findings.bound),
         warnings=tuple(findings.warnings),
-        derived={EXPONENT_OF_COMPUTE: float(theta[Q] / (theta[P] + theta[Q]))} if law.form.has_d else {},
+        derived={EXPONENT_OF_COMPUTE: float(theta[Q] / (theta[P] + theta[Q]))} if law.allocates else {},
         handle=handle,
     )
     return _within_bounds(fit, law, float(points.L[counted].min()))
 
 
 def _within_bounds(fit: Fit, law: Law, least: float) -> Fit:
-    """A constant cannot lie above the least loss: where its delta interval does, the profile's is taken."""
+    """Near 0 and the least loss the delta interval of a constant says nothing, and the profile's is taken."""
     ends = fit.intervals.get(law.constant or "")
-    if law.constant is None or ends is None or ends[1] < least:
+    if law.constant is None or ends is None or _is_clear(ends, least):
         return fit
     profiled = profile_constant(fit)
+    if profiled is None and ends[1] < least:
+        return fit
     intervals = {**fit.intervals, law.constant: profiled or (ends[0], least)}
     how = "by profile likelihood" if profiled else "cut at the least loss"
     return replace(fit, intervals=intervals, interval_method=f"{fit.interval_method}; {law.constant} {how}")
+
+
+def _is_clear(ends: Interval, least: float) -> bool:
+    return ends[1] < CONSTANT_RANGE[1] * least and ends[1] < WIDE * ends[0]
 
 
 def _status(solution: Solution, findings: Findings) -> FitStatus:

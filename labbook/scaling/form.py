@@ -45,11 +45,19 @@ class Form:
     constant: Constant = Constant.NONE
     has_d: bool = True
     """False for a law of one resource: there is no second power term."""
+    tied: bool = False
+    """True where both terms share one power: q follows p and is not free."""
 
     @property
     def k(self) -> int:
         """Number of free coordinates."""
         return len(self.free)
+
+    def complete(self, theta: FloatArray) -> FloatArray:
+        """theta (..., 6) with the coordinates that follow others set; theta itself is changed."""
+        if self.tied:
+            theta[..., Q] = theta[..., P]
+        return theta
 
 
 @dataclass(slots=True)
@@ -74,19 +82,14 @@ class Shares:
 def shares(form: Form, theta: FloatArray, n: FloatArray, d: FloatArray) -> Shares:
     """Terms of the form at the points (n, d), for every row of theta (rows, 6)."""
     column = theta[:, :, None]
-    terms = [column[:, A] - column[:, P] * n]
-    if form.has_d:
-        terms.append(column[:, B] - column[:, Q] * d)
-    if form.constant is Constant.INSIDE:
-        terms.append(np.broadcast_to(column[:, E], terms[0].shape))
-    parts, log_s = _softmax(terms)
+    parts, log_s = _softmax(_terms(form, column, n, d))
     g = np.exp(column[:, GAMMA])
     bracket = g * log_s
     keep, log_f = (None, bracket) if form.constant is not Constant.OUTSIDE else _above(bracket, column[:, E])
     return Shares(
-        u=parts[0],
-        v=parts[1] if form.has_d else None,
-        t=parts[-1] if form.constant is Constant.INSIDE else None,
+        u=parts[:, 0],
+        v=parts[:, 1] if form.has_d else None,
+        t=parts[:, -1] if form.constant is Constant.INSIDE else None,
         bracket=bracket,
         keep=keep,
         log_f=log_f,
@@ -94,15 +97,28 @@ def shares(form: Form, theta: FloatArray, n: FloatArray, d: FloatArray) -> Share
     )
 
 
-def _softmax(terms: list[FloatArray]) -> tuple[list[FloatArray], FloatArray]:
-    top = terms[0]
-    for term in terms[1:]:
-        top = np.maximum(top, term)
-    parts = [np.exp(term - top) for term in terms]
-    total = parts[0]
-    for part in parts[1:]:
-        total = total + part
-    return [part / total for part in parts], np.log(total) + top
+def _terms(form: Form, column: FloatArray, n: FloatArray, d: FloatArray) -> FloatArray:
+    """Logarithms of the terms of the bracket, (rows, terms, points), of theta's columns (rows, 6, 1)."""
+    has_constant = form.constant is Constant.INSIDE
+    terms = np.empty((column.shape[0], 1 + form.has_d + has_constant, n.shape[-1]))
+    np.multiply(column[:, P], -n, out=terms[:, 0])
+    terms[:, 0] += column[:, A]
+    if form.has_d:
+        np.multiply(column[:, P if form.tied else Q], -d, out=terms[:, 1])
+        terms[:, 1] += column[:, B]
+    if has_constant:
+        terms[:, -1] = column[:, E]
+    return terms
+
+
+def _softmax(terms: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The share of each term in their sum, in the place of `terms`, and the logarithm of the sum."""
+    top = terms.max(axis=1, keepdims=True)
+    terms -= top
+    np.exp(terms, out=terms)
+    total = terms.sum(axis=1, keepdims=True)
+    terms /= total
+    return terms, (np.log(total) + top)[:, 0]
 
 
 def _above(bracket: FloatArray, e: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -126,6 +142,8 @@ def slopes(form: Form, part: Shares, n: FloatArray, d: FloatArray) -> FloatArray
             np.multiply(part.g, share, out=result[:, level])
             if at + 1 in form.free:
                 np.multiply(result[:, level], -x, out=result[:, level + 1])
+    if form.tied:
+        result[:, form.free.index(P)] -= result[:, form.free.index(B)] * d
     if part.t is not None and E in form.free:
         result[:, form.free.index(E)] = part.g * part.t
     if GAMMA in form.free:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from labbook.scaling import remedy
 from labbook.scaling.form import A, B, BoolArray, FloatArray, P, Q, shares
 from labbook.scaling.intervals import EXPONENT_OF_COMPUTE
@@ -89,8 +91,10 @@ def examine(
         findings.warn(
             "few-points", f"{count_word(N.size).capitalize()} points for {count_word(law.k)} parameters."
         )
-    if not law.by_compute:
+    if len(law.resources) > 1:
         _check_design(findings, law, N, D, corr)
+    else:
+        _check_axis(findings, law, np.exp(law.axes(N, D)[0]))
     _check_bounds(findings, law, points, centred, theta)
     if condition > UNIDENTIFIED and not findings.refused:
         findings.refuse(
@@ -127,6 +131,17 @@ def _check_design(findings: Findings, law: Law, N: FloatArray, D: FloatArray, co
             findings.withheld.add(law.constant)
 
 
+def _check_axis(findings: Findings, law: Law, values: FloatArray) -> None:
+    """The spread a law of one resource rests on."""
+    found, name = distinct(values), law.resources[0]
+    if found.size < SIZES_NEEDED:
+        text = f"{name} side not identifiable: {count_word(found.size)} distinct {name}."
+        findings.refuse("unidentified", text)
+    elif values.max() < DECADE * values.min() and law.constant is not None:
+        findings.warn("short-range", f"Less than a decade of {name}: the constant is not to be quoted.")
+        findings.withheld.add(law.constant)
+
+
 def _same(N: FloatArray, size: float) -> BoolArray:
     result: BoolArray = (size <= N) & (size * remedy.SAME >= N)
     return result
@@ -136,7 +151,9 @@ def _check_correlation(findings: Findings, law: Law, N: FloatArray, D: FloatArra
     if math.isnan(corr) or abs(corr) <= CONFOUNDED_WARN:
         return
     exponents = " and ".join(
-        p.name for p in law.parameters if not p.is_scale and p.name.startswith(("alpha", "beta"))
+        p.name
+        for p in law.parameters
+        if p.is_scale is law.form.tied and p.name != law.constant and p.name != "g"
     )
     settle = remedy.separation(N, D, "them")
     if abs(corr) > CONFOUNDED:
@@ -164,8 +181,11 @@ def _check_bounds(findings: Findings, law: Law, points: Points, centred: Centred
             )
     for parameter in law.parameters:
         value = params[parameter.name]
-        is_exponent = parameter.name.startswith(("alpha", "beta")) or parameter.name == "c"
-        if is_exponent and not EXPONENT_RANGE[0] < value < EXPONENT_RANGE[1]:
+        if (
+            not parameter.is_scale
+            and parameter.name != "g"
+            and not EXPONENT_RANGE[0] < value < EXPONENT_RANGE[1]
+        ):
             _bound(findings, parameter.name, f"{parameter.name} = {value:.3g} is outside any plausible range.")
             findings.withheld.add(EXPONENT_OF_COMPUTE)
     _check_terms(findings, law, centred, theta)
@@ -179,7 +199,7 @@ def _check_terms(findings: Findings, law: Law, centred: Centred, theta: FloatArr
         if share is None or share.max() >= VANISHED:
             continue
         names = [p.name for p in law.parameters if p.coordinate in (coordinate, power)]
-        resource = "C" if law.by_compute else "N" if coordinate == A else "D"
+        resource = law.resources[0 if coordinate == A else -1]
         name = next(p.name for p in law.parameters if p.coordinate == coordinate)
         _bound(findings, name, f"The term in {resource} is below 1 % everywhere: the points do not show it.")
         findings.withheld.update([*names, EXPONENT_OF_COMPUTE])

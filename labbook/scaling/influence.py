@@ -40,9 +40,10 @@ def drop_curve(fit: Fit, by: str = "loss", at: tuple[float, float] | None = None
     handle = handle_of(fit)
     points = handle.points
     if by == "loss":
-        score, words = points.L, "largest losses"
+        score, words = points.L, ("largest loss", "largest losses")
     elif by == "residual":
-        score, words = np.abs(np.array(fit.residuals)[points.order]), "largest residuals"
+        score = np.abs(np.array(fit.residuals)[points.order])
+        words = ("largest residual", "largest residuals")
     else:
         raise ValueError(f"drop by loss or residual, not {by!r}")
     worst = np.argsort(-score, kind="stable")
@@ -50,14 +51,14 @@ def drop_curve(fit: Fit, by: str = "loss", at: tuple[float, float] | None = None
     for count in range(MOST_DROPPED + 1):
         mask = np.zeros(points.N.size, dtype=bool)
         mask[worst[:count]] = True
-        groups.append((f"{count} {words}", mask))
+        groups.append((f"{count} {words[count != 1]}", mask))
     return _refits(handle, groups, at)
 
 
 def influential(fit: Fit, influences: list[Influence]) -> list[Warned]:
     """The warning of every group that moves `a` by more than its own half-interval."""
     interval = fit.intervals.get(EXPONENT_OF_COMPUTE)
-    if interval is None:
+    if interval is None or EXPONENT_OF_COMPUTE not in fit.derived:
         return []
     full, half = fit.derived[EXPONENT_OF_COMPUTE], 0.5 * (interval[1] - interval[0])
     return [
@@ -70,7 +71,11 @@ def influential(fit: Fit, influences: list[Influence]) -> list[Warned]:
 def _groups(points: Points) -> Iterator[tuple[str, BoolArray]]:
     yield from (("N = " + format_size(value), mask) for value, mask in _clusters(points.N))
     C = 6.0 * points.N * points.D
-    yield from ((f"C = {value:.3g}", mask) for value, mask in _clusters(C) if np.count_nonzero(mask) > 1)
+    yield from (
+        (f"C = {value:.3g}".replace("e+", "e"), mask)
+        for value, mask in _clusters(C)
+        if np.count_nonzero(mask) > 1
+    )
     ratio = points.D / points.N
     for low, high in pairwise(BANDS):
         mask = (ratio >= low) & (ratio < high)
@@ -127,6 +132,6 @@ def _influence(
         group=group,
         left_out=tuple(sorted(int(i) for i in handle.points.order[mask])),
         params=dict(zip(law.names, map(float, params), strict=True)),
-        a=float(theta[Q] / (theta[P] + theta[Q])) if law.form.has_d else None,
+        a=float(theta[Q] / (theta[P] + theta[Q])) if law.allocates else None,
         prediction=prediction,
     )

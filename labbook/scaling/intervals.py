@@ -129,21 +129,19 @@ def parameter_intervals(handle: Handle, level: float = LAW_LEVEL) -> dict[str, I
     for row, coordinate in enumerate(free):
         moved[2 * row, coordinate] += STEP
         moved[2 * row + 1, coordinate] -= STEP
-    values = _quantities(handle, moved)
+    values = _quantities(handle, law.form.complete(moved))
     with np.errstate(invalid="ignore"):  # of a parameter that ran away; it gets no interval
         gradient = (values[::2] - values[1::2]) / (2.0 * STEP)
         variance = np.einsum("jq,jk,kq->q", gradient, handle.covariance, gradient)
         half = t_quantile(level, handle.dof) * np.sqrt(np.maximum(variance, 0.0))
-    names = [*law.names, EXPONENT_OF_COMPUTE]
-    is_log = [*(parameter.is_scale for parameter in law.parameters), False]
+    names = [*law.names, *([EXPONENT_OF_COMPUTE] if law.allocates else [])]
+    is_log = [*(parameter.is_scale for parameter in law.parameters), *([False] if law.allocates else [])]
     result = {}
     for name, log, value, reach in zip(names, is_log, here, half, strict=True):
         ends = (value - reach, value + reach)
         if not np.isfinite(ends).all():
             continue
         result[name] = (_exp(ends[0]), _exp(ends[1])) if log else (float(ends[0]), float(ends[1]))
-    if not law.form.has_d:
-        result.pop(EXPONENT_OF_COMPUTE, None)
     return result
 
 
@@ -152,9 +150,11 @@ def _exp(value: float) -> float:
 
 
 def _quantities(handle: Handle, theta: FloatArray) -> FloatArray:
-    """Parameters on the scale of their interval, and a = q/(p + q), of theta (rows, 6)."""
+    """Parameters on the scale of their interval, and a = q/(p + q) where the law has it, of theta (rows, 6)."""
     params = handle.law.to_params(theta, handle.centred.centre)
     scale = np.array([parameter.is_scale for parameter in handle.law.parameters])
     with np.errstate(divide="ignore"):
         params[:, scale] = np.log(params[:, scale])
+    if not handle.law.allocates:
+        return params
     return np.column_stack([params, theta[:, Q] / (theta[:, P] + theta[:, Q])])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -17,9 +19,14 @@ The valleys between a constant and its neighbours are curved; failing steps ther
 LARGEST_STEP = 1.0
 EXACT = 1e-28
 """Objective per unit of weight that is rounding noise: noiseless data has no relative decrease to wait for."""
+FLAT = 1e-6
+"""Curvature of the flattest direction that counts, in units of the damping's measure: a condition of 1,000."""
 BLOCK = 16_384
 """Rows x points worked on at once: an array stays in cache, and products stay below the size from which a
 BLAS splits them over threads, so the thread count cannot change a digit."""
+
+Enough: TypeAlias = Callable[[FloatArray], bool]
+"""Whether the values at which rows have ended settle the matter, so that the others may be given up."""
 
 
 @dataclass(slots=True)
@@ -42,19 +49,21 @@ def minimise(
     tolerance: float,
     damping: float = 1e-2,
     iterations: int = 200,
+    enough: Enough | None = None,
 ) -> Minima:
     """Lower the objective from each row of theta (rows, 6); theta itself is left alone.
 
-    A row is done when two successive steps change it by less than `tolerance`, relative, or when no step
-    lowers it any more.
+    A row is done when its next step promises less than `tolerance`, relative, when two successive steps change
+    it by less than that, or when no step lowers it any more. Rows given up have an infinite value.
     """
     rows = theta.shape[0]
     block = max(1, BLOCK // max(1, problems.n.size))
-    done = Minima(theta.copy(), np.empty(rows), np.zeros(rows, dtype=bool))
+    done = Minima(theta.copy(), np.full(rows, np.inf), np.zeros(rows, dtype=bool))
     with np.errstate(all="ignore"):  # a trial step may overflow; its value is then not finite and it is refused
         for low in range(0, rows, block):
             part = slice(low, min(rows, low + block))
-            _minimise_block(problems.take(part), done, part, delta, tolerance, damping, iterations)
+            if _minimise_block(problems.take(part), done, part, delta, tolerance, damping, iterations, enough):
+                break
     return done
 
 
@@ -66,7 +75,9 @@ def _minimise_block(
     tolerance: float,
     damping: float,
     iterations: int,
-) -> None:
+    enough: Enough | None,
+) -> bool:
+    """Write where the rows of this part end into `done`; True where that is enough."""
     theta = done.theta[part].copy()
     rows = np.arange(part.start, part.stop)
     here = evaluate(problems, theta, delta)
@@ -75,9 +86,11 @@ def _minimise_block(
     calm = np.zeros(rows.size, dtype=np.int64)
     exact = EXACT * np.broadcast_to(problems.weights, (rows.size, problems.n.size)).sum(axis=1)
     free = list(problems.form.free)
+    step = _step(here, lam)
     for _ in range(iterations):
         trial = theta.copy()
-        trial[:, free] += _step(here, lam)
+        trial[:, free] += step
+        problems.form.complete(trial)
         there = evaluate(problems, trial, delta)
         change = here.value - there.value
         falls = change > 0.0
@@ -89,16 +102,28 @@ def _minimise_block(
             here.put(falls, there)
         lam = np.where(falls, np.maximum(LOWERED * lam, MIN_DAMPING), raised * lam)
         raised = np.where(falls, RAISED, RAISED_AGAIN * raised)
+        step = _step(here, lam)
         over = (calm >= 2) | (lam > MAX_DAMPING) | (here.value <= exact)
+        over |= _is_there(here, step, lam, tolerance)
         if over.any():
             done.theta[rows[over]], done.value[rows[over]] = theta[over], here.value[over]
             done.has_converged[rows[over]] = np.isfinite(here.value[over])
+            if enough is not None and enough(done.value[done.has_converged]):
+                return True
             stay = ~over
             if not stay.any():
-                return
+                return False
             problems, here, theta, rows = problems.take(stay), here.take(stay), theta[stay], rows[stay]
-            lam, raised, calm, exact = lam[stay], raised[stay], calm[stay], exact[stay]
+            lam, raised, calm, exact, step = lam[stay], raised[stay], calm[stay], exact[stay], step[stay]
     done.theta[rows], done.value[rows] = theta, here.value
+    return False
+
+
+def _is_there(here: Evaluation, step: FloatArray, lam: FloatArray, tolerance: float) -> BoolArray:
+    """Whether so little is left to gain: what the step promises, and what its damping may hide."""
+    promised = -(step * here.gradient).sum(axis=1)
+    result: BoolArray = (promised >= 0.0) & (promised * (1.0 + lam / FLAT) <= tolerance * here.value)
+    return result
 
 
 def _step(here: Evaluation, lam: FloatArray) -> FloatArray:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from labbook.scaling.form import GAMMA, A, B, BoolArray, E, FloatArray, Form, Shares, shares, slopes
+from labbook.scaling.form import GAMMA, A, B, BoolArray, E, FloatArray, Form, P, Shares, shares, slopes
 
 CURVATURE_FLOOR = 1e-14
 
@@ -98,7 +98,7 @@ def _huber(r: FloatArray, weights: FloatArray, delta: float) -> tuple[FloatArray
         spread = np.atleast_2d(weights)
         return 0.5 * (psi * r).sum(axis=1), _Pull(psi, spread, spread)
     size = np.abs(r)
-    bent = np.clip(r, -delta, delta)
+    bent = np.minimum(np.maximum(r, -delta), delta)
     psi = weights * bent
     value: FloatArray = (psi * (r - 0.5 * bent)).sum(axis=1)
     return value, _Pull(psi, weights * (size <= delta), weights * (delta / np.maximum(size, delta)))
@@ -125,7 +125,9 @@ def _bracket(
         if at in free:
             level = free.index(at)
             hessian[:, level, level] += gradient[:, level]
-            if at + 1 in free:
+            if problems.form.tied:
+                _add_power(hessian, psi * columns[:, level], x, level, free.index(P))
+            elif at + 1 in free:
                 power = level + 1
                 hessian[:, level, power] += gradient[:, power]
                 hessian[:, power, level] += gradient[:, power]
@@ -138,6 +140,14 @@ def _bracket(
         hessian[:, gamma] = _dot(columns, pull.h * part.bracket + psi)
         hessian[:, :, gamma] = hessian[:, gamma]
     return hessian
+
+
+def _add_power(hessian: FloatArray, pulled: FloatArray, x: FloatArray, level: int, power: int) -> None:
+    """The moments -x and x^2 of one term whose power is shared with another term."""
+    cross = pulled @ x
+    hessian[:, level, power] -= cross
+    hessian[:, power, level] -= cross
+    hessian[:, power, power] += pulled @ (x * x)
 
 
 def _floor(

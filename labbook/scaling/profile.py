@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from labbook.scaling.form import GAMMA, Constant, E, FloatArray, Form
+from labbook.scaling.form import GAMMA, Constant, E, FloatArray, Form, log_loss
 from labbook.scaling.intervals import LAW_LEVEL, Handle, handle_of
 from labbook.scaling.newton import minimise
 from labbook.scaling.objective import Problems
@@ -34,16 +34,13 @@ def profile_constant(fit: Fit, level: float = LAW_LEVEL) -> Interval | None:
     points = handle.points
     least = float(points.L[points.weights > 0.0].min())
     levels = np.linspace(0.0, HIGHEST * least, GRID)
-    allowed = (
-        fit.objective_value / points.weight_scale * (1.0 + t_quantile(level, handle.dof) ** 2 / handle.dof)
-    )
+    residuals = handle.centred.y - log_loss(form, handle.theta, handle.centred.n, handle.centred.d)
+    value = 0.5 * float(points.weights @ residuals**2)
+    allowed = value * (1.0 + t_quantile(level, handle.dof) ** 2 / handle.dof)
     values = _refit(handle, levels)
     best = math.exp(handle.theta[E])
     at = int(np.searchsorted(levels, best))
-    levels, values = (
-        np.insert(levels, at, best),
-        np.insert(values, at, fit.objective_value / points.weight_scale),
-    )
+    levels, values = np.insert(levels, at, best), np.insert(values, at, value)
     return _edge(levels, values, allowed, range(at, -1, -1)), _edge(
         levels, values, allowed, range(at, levels.size)
     )
@@ -51,7 +48,7 @@ def profile_constant(fit: Fit, level: float = LAW_LEVEL) -> Interval | None:
 
 def _refit(handle: Handle, levels: FloatArray) -> FloatArray:
     form, points = handle.law.form, handle.centred
-    fixed = Form(tuple(c for c in form.free if c != E), form.constant, form.has_d)
+    fixed = Form(tuple(c for c in form.free if c != E), form.constant, form.has_d, form.tied)
     start = np.repeat(handle.theta[None, :], levels.size, axis=0)
     with np.errstate(divide="ignore"):
         start[:, E] = np.log(levels)

@@ -7,7 +7,8 @@ resting on a coin toss.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -19,7 +20,7 @@ from labbook.scaling.objective import Problems
 from labbook.scaling.points import check_resources, digest, generator
 from labbook.scaling.solve import START_TOLERANCE
 from labbook.scaling.tquantile import t_quantile
-from labbook.scaling.values import Comparison, FitStatus, Gains, Interval, Refusal, Regime
+from labbook.scaling.values import Comparison, FitStatus, Gains, Interval, OwnGain, Refusal, Regime
 
 DRAWS = 60
 DRAW_ITERATIONS = 60
@@ -29,6 +30,9 @@ LEAST_GAIN = 1e-5
 """Nats below which a gain counts as none."""
 LEVEL = 0.90
 INCONCLUSIVE = "inconclusive"
+NORMAL_90 = 1.6448536269514722
+OWN_STREAM = 211
+"""Apart from the streams of the laws' draws."""
 NO_LAW = Refusal("not-converged", "No optimum found; nothing is shown.")
 
 
@@ -43,11 +47,18 @@ class _Form:
 
 
 def regimes(
-    comparison: Comparison, N: ArrayLike, D: ArrayLike, L: ArrayLike, at_N: ArrayLike, at_D: ArrayLike
+    comparison: Comparison,
+    N: ArrayLike,
+    D: ArrayLike,
+    L: ArrayLike,
+    at_N: ArrayLike,
+    at_D: ArrayLike,
+    own: Sequence[OwnGain | None] = (),
 ) -> list[Regime]:
     """What limits runs of at_N parameters after at_D tokens, one Regime each.
 
-    comparison: of exactly these rungs N, D, L (n,). at_N, at_D: (m,).
+    comparison: of exactly these rungs N, D, L (n,). at_N, at_D: (m,). own: what the runs' own curves say of
+    twice the tokens, (m,) or empty; it stands in the place of the laws' gain.
     A ladder that fails the gate gives `inconclusive` with the reason in `refused`. States of a run
     (under-trained, repeat-limited) are not the ladder's to know and are left to the caller.
     Raises ValueError where the comparison is of other rungs, or at_N, at_D are not positive; FitError for a
@@ -64,10 +75,19 @@ def regimes(
     }
     share = _data_shares(comparison, *points)
     slopes = _elasticities(comparison, *points)
-    return [
-        _judge(forms, column, float(n), float(d), share[column], (slopes[0][column], slopes[1][column]))
+    by_form = {name: _summarise([form]) for name, form in forms.items()}
+    pooled = _summarise(list(forms.values()))
+    found = [
+        _judge(
+            {name: gains[column] for name, gains in by_form.items()},
+            pooled[column],
+            (float(n), float(d)),
+            share[column],
+            (slopes[0][column], slopes[1][column]),
+        )
         for column, (n, d) in enumerate(zip(*points, strict=True))
     ]
+    return _by_own_curves(found, forms, own, comparison.digest)
 
 
 def _refused(refusal: Refusal, N: float, D: float) -> Regime:
@@ -141,43 +161,90 @@ def _gain_interval(
 
 
 def _judge(
-    forms: dict[str, _Form], column: int, N: float, D: float, share: float | None, slopes: tuple[float, float]
+    by_form: dict[str, Gains],
+    pooled: Gains,
+    at: tuple[float, float],
+    share: float | None,
+    slopes: tuple[float, float],
 ) -> Regime:
-    by_form = {name: _summarise([form], column) for name, form in forms.items()}
-    pooled = _summarise(list(forms.values()), column)
-    others = {gains.label for gains in by_form.values()} - {pooled.label, INCONCLUSIVE}
     return Regime(
         label=pooled.label,
-        N=N,
-        D=D,
+        N=at[0],
+        D=at[1],
         pooled=pooled,
         by_form=by_form,
         data_share=share,
         elasticity_N=float(slopes[0]),
         elasticity_D=float(slopes[1]),
-        form_dependent=bool(others),
+        form_dependent=_disagree(by_form, pooled),
     )
 
 
-def _summarise(forms: list[_Form], column: int) -> Gains:
-    tokens = np.concatenate([form.g_tokens[:, column] for form in forms])
-    params = np.concatenate([form.g_params[:, column] for form in forms])
-    ratios = [_log_ratio(form.g_tokens[:, column], form.g_params[:, column]) for form in forms]
+def _disagree(by_form: dict[str, Gains], pooled: Gains) -> bool:
+    return bool({gains.label for gains in by_form.values()} - {pooled.label, INCONCLUSIVE})
+
+
+def _by_own_curves(
+    found: list[Regime], forms: dict[str, _Form], own: Sequence[OwnGain | None], digest: str
+) -> list[Regime]:
+    """The pooled verdicts with the runs' own gains of tokens against the laws' gains of parameters."""
+    known = {column: gain for column, gain in enumerate(own) if gain is not None}
+    if not known:
+        return found
+    columns = list(known)
+    low, high = np.array([gain.interval for gain in known.values()]).T
+    sd = (high - low) / (2.0 * NORMAL_90)
+    scatter = generator(digest, OWN_STREAM).standard_normal(DRAWS)
+    tokens = np.array([gain.g for gain in known.values()]) + sd * scatter[:, None]
+    replaced = []
+    for form in forms.values():
+        params = form.g_params[:, columns]
+        ends = (form.params_interval[0][columns], form.params_interval[1][columns])
+        replaced.append(_Form(tokens[: params.shape[0]], params, (low, high), ends))
+    result = list(found)
+    for (column, gain), gains in zip(known.items(), _summarise(replaced), strict=True):
+        pooled = replace(gains, g_tokens=gain.g, tokens_from="curve")
+        regime = found[column]
+        result[column] = replace(
+            regime,
+            label=pooled.label,
+            pooled=pooled,
+            form_dependent=_disagree(regime.by_form, pooled),
+        )
+    return result
+
+
+def _summarise(forms: list[_Form]) -> list[Gains]:
+    """The gains of these forms together, one Gains a point."""
+    ratios = [_log_ratio(form.g_tokens, form.g_params) for form in forms]
     # one vote a form, also where some of its draws failed
-    p_data = float(np.mean([np.mean(ratio > np.log(DEAD_BAND)) for ratio in ratios]))
-    p_model = float(np.mean([np.mean(ratio < -np.log(DEAD_BAND)) for ratio in ratios]))
-    p_balanced = max(0.0, 1.0 - p_data - p_model)
-    return Gains(
-        g_tokens=float(np.median(tokens)),
-        g_tokens_interval=_hull([form.tokens_interval for form in forms], column),
-        g_params=float(np.median(params)),
-        g_params_interval=_hull([form.params_interval for form in forms], column),
-        p_data=p_data,
-        p_balanced=p_balanced,
-        p_model=p_model,
-        margin=float(np.median(np.concatenate(ratios))),
-        label=_label(p_data, p_balanced, p_model),
-    )
+    data = np.mean([np.mean(ratio > np.log(DEAD_BAND), axis=0) for ratio in ratios], axis=0).tolist()
+    model = np.mean([np.mean(ratio < -np.log(DEAD_BAND), axis=0) for ratio in ratios], axis=0).tolist()
+    balanced = [max(0.0, 1.0 - p_data - p_model) for p_data, p_model in zip(data, model, strict=True)]
+    tokens = _medians([form.g_tokens for form in forms])
+    params = _medians([form.g_params for form in forms])
+    margins = _medians(ratios)
+    around_tokens = _hulls([form.tokens_interval for form in forms])
+    around_params = _hulls([form.params_interval for form in forms])
+    return [
+        Gains(
+            g_tokens=tokens[column],
+            g_tokens_interval=around_tokens[column],
+            g_params=params[column],
+            g_params_interval=around_params[column],
+            p_data=data[column],
+            p_balanced=balanced[column],
+            p_model=model[column],
+            margin=margins[column],
+            label=_label(data[column], balanced[column], model[column]),
+        )
+        for column in range(len(tokens))
+    ]
+
+
+def _medians(parts: list[FloatArray]) -> list[float]:
+    result: list[float] = np.median(np.concatenate(parts), axis=0).tolist()
+    return result
 
 
 def _log_ratio(tokens: FloatArray, params: FloatArray) -> FloatArray:
@@ -188,11 +255,11 @@ def _log_ratio(tokens: FloatArray, params: FloatArray) -> FloatArray:
     return np.log(ratio)
 
 
-def _hull(intervals: list[tuple[FloatArray, FloatArray]], column: int) -> Interval:
-    return (
-        float(min(low[column] for low, _ in intervals)),
-        float(max(high[column] for _, high in intervals)),
-    )
+def _hulls(intervals: list[tuple[FloatArray, FloatArray]]) -> list[Interval]:
+    """From the least lower to the greatest upper end, point by point."""
+    low = np.min([ends[0] for ends in intervals], axis=0)
+    high = np.max([ends[1] for ends in intervals], axis=0)
+    return list(zip(low.tolist(), high.tolist(), strict=True))
 
 
 def _label(p_data: float, p_balanced: float, p_model: float) -> str:

@@ -29,19 +29,19 @@ def correlation(N: FloatArray, D: FloatArray) -> float:
     return max(-1.0, min(1.0, float(n @ d) / size))
 
 
-def candidates(N: FloatArray, D: FloatArray) -> list[tuple[float, float]]:
+def candidates(N: FloatArray, D: FloatArray, cap: float | None = None) -> list[tuple[float, float]]:
     """Runs of the ladder's sizes and one step beside them that do not exist yet, the cheapest first.
 
-    None costs more than the ladder's most expensive run.
+    None costs more than `cap` FLOP; without one, than the ladder's most expensive run.
     """
     sizes = distinct(N)
     step = float(np.median(sizes[1:] / sizes[:-1])) if sizes.size > 1 else OUTSIDE_STEP
-    cap = max(map(flops, N, D))
+    most = max(map(flops, N, D)) if cap is None else cap
     runs = [
         (float(size), float(size * ratio))
         for size, ratio in product([sizes[0] / step, *sizes, sizes[-1] * step], TOKENS_PER_PARAM)
     ]
-    new = [run for run in runs if flops(*run) <= 1.001 * cap and not _exists(run, N, D)]
+    new = [run for run in runs if flops(*run) <= 1.001 * most and not _exists(run, N, D)]
     return sorted(new, key=lambda run: (flops(*run), run))
 
 

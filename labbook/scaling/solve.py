@@ -9,11 +9,12 @@ import numpy as np
 
 from labbook.scaling.form import FloatArray, IntArray
 from labbook.scaling.laws.base import Law
-from labbook.scaling.newton import Minima, minimise
+from labbook.scaling.newton import Enough, Minima, minimise
 from labbook.scaling.objective import Problems
 from labbook.scaling.points import Centred
 
 LEAST_SQUARES = "least-squares-log"
+LEAST_SQUARES_RAW = "least-squares-raw"
 HUBER = "huber:0.001"
 HUBER_FROM = 12
 """Number of points from which the default objective is Huber's."""
@@ -21,8 +22,11 @@ START_TOLERANCE = 1e-8
 POLISH_TOLERANCE = 1e-13
 NEAR_BEST = 1e-6
 OTHER_OPTIMUM = 1e-2
+ENOUGH = 0.875
+"""Share of the starts that must have ended at one optimum for the rest, which walk longest, to be given up."""
 STAGES = (10.0, 3.0)
-"""Deltas a Huber fit passes through, in units of its own; the second for a few iterations only."""
+"""Deltas a Huber fit passes through after a few iterations of least squares, in units of its own; the second
+for a few iterations only."""
 STAGE_ITERATIONS = 12
 AFTER_STAGE = 1e-3
 """Damping to begin with once a start has been improved by a wider delta."""
@@ -39,6 +43,7 @@ class Solution:
     value: float
     starts: int
     starts_at_best: int
+    """A start that met another on the way counts with it; one given up once enough agreed is not counted."""
     distinct_optima: int
     has_converged: bool
 
@@ -50,7 +55,7 @@ def read_objective(text: str, n: int) -> tuple[str, float]:
     """
     if text == "auto":
         text = HUBER if n >= HUBER_FROM else LEAST_SQUARES
-    if text == LEAST_SQUARES:
+    if text in (LEAST_SQUARES, LEAST_SQUARES_RAW):
         return text, math.inf
     kind, _, number = text.partition(":")
     try:
@@ -58,7 +63,8 @@ def read_objective(text: str, n: int) -> tuple[str, float]:
     except ValueError:
         delta = math.nan
     if kind != "huber" or not 0.0 < delta < math.inf:
-        raise ValueError(f"no objective {text!r}: auto, {LEAST_SQUARES} or huber:<delta>")
+        known = f"auto, {LEAST_SQUARES}, {LEAST_SQUARES_RAW} or huber:<delta>"
+        raise ValueError(f"no objective {text!r}: {known}")
     return f"huber:{delta:g}", delta
 
 
@@ -68,21 +74,17 @@ def solve(law: Law, points: Centred, delta: float) -> Solution:
     slack = NOISELESS * points.n.size
     theta = law.starts(points)
     count = theta.shape[0]
+
+    def enough(values: FloatArray) -> bool:
+        near = values <= values.min(initial=np.inf) * (1.0 + NEAR_BEST) + slack
+        return bool(np.count_nonzero(near) >= ENOUGH * count)
+
     members = np.ones(count, dtype=np.int64)
     damping = 1e-2
     if math.isfinite(delta):
-        wide = minimise(problems, theta, STAGES[0] * delta, tolerance=START_TOLERANCE)
-        theta, members = _merge(wide, slack)
-        narrow = minimise(
-            problems,
-            theta,
-            STAGES[1] * delta,
-            tolerance=START_TOLERANCE,
-            damping=AFTER_STAGE,
-            iterations=STAGE_ITERATIONS,
-        )
-        theta, damping = narrow.theta, AFTER_STAGE
-    ended = minimise(problems, theta, delta, tolerance=START_TOLERANCE, damping=damping)
+        theta, members = _approach(problems, theta, delta, enough, slack)
+        damping = AFTER_STAGE
+    ended = minimise(problems, theta, delta, tolerance=START_TOLERANCE, damping=damping, enough=enough)
     best = int(np.nanargmin(np.where(np.isfinite(ended.value), ended.value, np.inf)))
     polished = minimise(problems, ended.theta[best : best + 1], delta, tolerance=POLISH_TOLERANCE, damping=1e-6)
     value = float(polished.value[0])
@@ -97,12 +99,45 @@ def solve(law: Law, points: Centred, delta: float) -> Solution:
     )
 
 
+def _approach(
+    problems: Problems, theta: FloatArray, delta: float, enough: Enough, slack: float
+) -> tuple[FloatArray, IntArray]:
+    """Where the starts of a Huber fit are before its own delta, and how many starts each row stands for.
+
+    Far from the optimum a Huber loss is all slope and no curvature, so the first steps are least squares; that
+    optimum itself may be far off where a run is broken, so they do not go all the way to it.
+    """
+    near = minimise(problems, theta, math.inf, tolerance=START_TOLERANCE, iterations=STAGE_ITERATIONS)
+    wide = minimise(
+        problems,
+        near.theta,
+        STAGES[0] * delta,
+        tolerance=START_TOLERANCE,
+        damping=AFTER_STAGE,
+        enough=enough,
+    )
+    merged, members = _merge(wide, slack)
+    narrow = minimise(
+        problems,
+        merged,
+        STAGES[1] * delta,
+        tolerance=START_TOLERANCE,
+        damping=AFTER_STAGE,
+        iterations=STAGE_ITERATIONS,
+    )
+    return narrow.theta, members
+
+
 def _merge(ended: Minima, slack: float) -> tuple[FloatArray, IntArray]:
-    """One row for all starts that ended at one value, and how many they are: equal starts have equal ends."""
+    """One row for all starts that ended at one value, and how many they are: equal starts have equal ends.
+
+    Starts without a value are left out, unless none has one.
+    """
     order = np.argsort(ended.value, kind="stable")
+    finite = order[np.isfinite(ended.value[order])]
     rows: list[int] = []
     members: list[int] = []
-    for row in order:
+    for row in finite if finite.size else order:
         if rows and ended.value[row] <= ended.value[rows[-1]] * (1.0 + NEAR_BEST) + slack:
             members[-1] += 1
         else:

@@ -68,6 +68,7 @@ class Fit:
     """ln L observed - ln L fitted, in the order of the points."""
     starts: int
     starts_at_best: int
+    """Of those that ended; a start given up once most had met is not counted."""
     distinct_optima: int
     tolerance: float
     condition: float
@@ -102,6 +103,20 @@ class Gains:
     """Median of ln rho."""
     label: str
     """data-limited, model-limited, balanced or inconclusive (no probability reaches .8)."""
+    tokens_from: str = "pool"
+    """What g_tokens was read from: the `pool` of laws, or the run's own `curve`."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnGain:
+    """What twice the tokens would buy a run at a constant learning rate, by its own curve."""
+
+    g: float
+    """L(D) - L(2D), in the loss unit."""
+    interval: Interval
+    """90 %."""
+    n: int
+    """Points of the curve it rests on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +139,15 @@ class Regime:
     refused: Refusal | None = None
     remaining_drop: float | None = None
     """Of an unfinished run: its loss now less the pool's prediction at its horizon, in the loss unit."""
+    settle: str = ""
+    """Of an inconclusive verdict on a ladder that passes the gate: the run that could settle it."""
+
+    @property
+    def best_per_doubling(self) -> float | None:
+        """Share of the loss that twice the compute takes off where it is best spent: 1 - 2^-max(e_N, e_D)."""
+        if self.elasticity_N is None or self.elasticity_D is None:
+            return None
+        return float(1.0 - 2.0 ** -max(self.elasticity_N, self.elasticity_D))
 
 
 @dataclass(frozen=True)
@@ -193,7 +217,7 @@ class Influence:
     """A fit without some of its rungs."""
 
     group: str
-    """What was left out: `N = 190M`, `C = 1.2e+19`, `D/N < 1`, `3 largest losses`."""
+    """What was left out: `N = 190M`, `C = 1.2e19`, `D/N < 1`, `3 largest losses`."""
     left_out: tuple[int, ...]
     """Positions in the caller's arrays."""
     params: dict[str, float]

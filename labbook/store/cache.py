@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from labbook import __version__
 from labbook.duck import Connection
 from labbook.store.keys import storable
@@ -15,12 +17,13 @@ delete from cache where rowid in (
 """
 
 
-def get(connection: Connection, kind: str, digest: str) -> str | None:
-    """The value put by this version of labbook, or None."""
-    row = connection.execute(
-        "select value from cache where kind = ? and digest = ? and engine = ?", [kind, digest, __version__]
-    ).fetchone()
-    return str(row[0]) if row else None
+def get(connection: Connection, kind: str, digests: Sequence[str]) -> dict[str, str]:
+    """The values put by this version of labbook, by digest; those that are there."""
+    rows = connection.execute(
+        "select digest, value from cache where kind = ? and engine = ? and digest in (select unnest(?))",
+        [kind, __version__, list(digests)],
+    ).fetchall()
+    return {str(digest): str(value) for digest, value in rows}
 
 
 def put(connection: Connection, kind: str, digest: str, value: str, now: float) -> None:

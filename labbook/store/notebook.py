@@ -149,8 +149,12 @@ class Notebook:
 
     def cache_get(self, kind: str, digest: str) -> str | None:
         """The result kept under the digest by this version of labbook, or None."""
+        return self.cache_find(kind, [digest]).get(digest)
+
+    def cache_find(self, kind: str, digests: Collection[str]) -> dict[str, str]:
+        """The results kept under these digests by this version of labbook, in one visit."""
         with self._door.reading() as connection:
-            return cache.get(connection, kind, digest)
+            return cache.get(connection, kind, sorted(digests))
 
     def cache_put(self, kind: str, digest: str, value: str, now: float) -> None:
         """Keep a result; the oldest go beyond 64 MB. The stamp does not change: nothing new was learnt."""

@@ -99,6 +99,7 @@ def test_one_table_restores_the_same_fit(labbook, on_ladder, stripped: Path, tmp
     assert params(labbook("fit", "--json").json) == params(on_ladder("fit", "--json").json)
 
 
+@pytest.mark.slow
 def test_one_pattern_over_the_names_restores_the_same_fit(labbook, on_ladder, stripped: Path) -> None:
     """`labbook set --from-name`: width and data size stand in the names, N follows from the width."""
     labbook("ingest", stripped)

@@ -160,6 +160,7 @@ def test_a_copied_notebook_prints_the_same_numbers(labbook, sample_runs: Path, t
     assert labbook("fit", "--json", "--notebook", tmp_path / "other").out == first
 
 
+@pytest.mark.slow
 def test_the_same_fit_in_processes_with_other_hash_seeds(sample_runs: Path) -> None:
     """Same bytes of --json whatever PYTHONHASHSEED and thread count."""
     outputs = set()

@@ -70,6 +70,51 @@ def test_without_a_column_of_runs_words_and_sizes_tell_them_apart(tmp_path: Path
     assert list(first.series["train"].tokens) == [5e5, 1e6, 2e6]
 
 
+def test_points_keep_the_unit_their_table_states(tmp_path: Path) -> None:
+    """By the name of the column, or by a column of units."""
+    rows = [("a", 1e7), ("a", 1e7), ("b", 2e7), ("b", 2e7)]
+    text = "".join(f"{run},{n},{at % 2},1.5\n" for at, (run, n) in enumerate(rows))
+    _, by_name = read(table(tmp_path, f"run,N,step,val_bpb\n{text}"))
+    assert [part.units for part in by_name.parts] == [{"val": "bits/byte"}] * 2
+    units = "".join(f"{line},{'bpb' if line[0] == 'a' else 'nats'}\n" for line in text.splitlines())
+    form, by_row = read(table(tmp_path, f"run,N,step,val_loss,loss_unit\n{units}"))
+    assert form == "long-table"
+    assert [(part.key, part.units) for part in by_row.parts] == [
+        ("a", {"val": "bits/byte"}),
+        ("b", {"val": "nats/token"}),
+    ]
+
+
+def test_a_name_that_comes_again_with_another_n_is_another_run(tmp_path: Path) -> None:
+    """A run has one N; reading on remembers which."""
+    rows = [("a", 1e7, 10, 5), ("a", 1e7, 20, 4), ("a", 2e7, 10, 4.5), ("a", 2e7, 20, 3.5)]
+    _, reading = read(
+        table(tmp_path, "run,N,step,loss\n" + "".join(f"{r},{n},{s},{x}\n" for r, n, s, x in rows))
+    )
+    assert [(part.key, list(part.series["train"].value)) for part in reading.parts] == [
+        ("a", [5.0, 4.0]),
+        ("a 20M", [4.5, 3.5]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("tokens", "form"),
+    [
+        ([1e8, 4e8, 1.6e9], "ladder-table"),
+        ([1e9, 2e9, 3e9, 4e9], "ladder-table"),
+        ([1e8 * i for i in range(1, 9)], "long-table"),
+        ([1e8 * 1.1**i for i in range(24)], "long-table"),
+    ],
+    ids=["grid", "few", "even", "many"],
+)
+def test_tokens_alone_are_a_curve_where_they_are_as_many_or_as_even(
+    tmp_path: Path, tokens: list[float], form: str
+) -> None:
+    """Else each row is a run of that length."""
+    text = "".join(f"{n},{d},{5 - i / 8}\n" for n in (1e7, 3e7, 9e7) for i, d in enumerate(tokens))
+    assert read(table(tmp_path, f"params,tokens,val_loss\n{text}"))[0] == form
+
+
 @pytest.mark.parametrize("name", ["x.csv", "x.jsonl"])
 def test_rows_of_both_splits_are_one_run(tmp_path: Path, name: str) -> None:
     """Of one column of losses, rows of validation are no points of training."""

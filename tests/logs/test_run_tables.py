@@ -121,6 +121,42 @@ def test_equal_rows_are_repeats_and_all_kept(tmp_path: Path) -> None:
     assert [part.key for part in reading.parts] == ["a", "a (2)", "a (3)"]
 
 
+def test_a_number_that_a_name_already_bears_is_not_given_twice(tmp_path: Path) -> None:
+    """Every row keeps a key of its own."""
+    _, reading = read(table(tmp_path, "name,N,D,loss\na,1e8,2e9,3.5\na (2),1e8,4e9,3.4\na,1e8,8e9,3.3\n"))
+    assert [part.key for part in reading.parts] == ["a", "a (2)", "a (3)"]
+
+
+@pytest.mark.parametrize(
+    ("header", "flop"),
+    [
+        ("EFLOP", 2e18),
+        ("train_gflop", 2e9),
+        ("compute_tflops", 2e12),
+        ("PF-days", 2 * 8.64e19),
+        ("compute [1e21]", 2e21),
+        ("budget zettaFLOPs", 2e21),
+        ("tflops", None),
+        ("perf/gflops", None),
+        ("pflops", None),
+        ("train_e3", None),
+    ],
+)
+def test_training_flop_in_any_scale(tmp_path: Path, header: str, flop: float | None) -> None:
+    """Compute of the whole run is kept beside N and D; a rate of the hardware is not."""
+    _, reading = read(table(tmp_path, f"name,N,D,{header},loss\na,1e8,2e9,2,3.5\nb,2e8,2e9,2,3.25\n"))
+    assert figures(reading.parts[0]).get("train_flop") == flop
+
+
+def test_rows_without_a_loss_are_told_with_their_line(tmp_path: Path) -> None:
+    """And left out; JSON may leave the key away, even in the first row."""
+    rows = [{"name": "a", "N": 1e8, "D": 2e9}, {"name": "b", "N": 1e8, "D": 4e9, "loss": 3.5}]
+    form, reading = read(table(tmp_path, "".join(json.dumps(row) + "\n" for row in rows), "runs.jsonl"))
+    assert form == "ladder-table"
+    assert left_out(reading) == {"a": "row 1: no loss"}
+    assert [(issue.code, issue.place) for issue in reading.issues] == [("missing-loss", "line 1")]
+
+
 def test_rows_without_a_name_are_named_by_their_sizes(tmp_path: Path) -> None:
     """The key holds the row and a digest of N and D, so that it stands when rows follow."""
     _, before = read(table(tmp_path, "N,D,loss\n1e8,2e9,3.5\n"))

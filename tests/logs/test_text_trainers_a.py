@@ -158,6 +158,7 @@ def test_hf_records_with_a_clock_and_a_counter_are_records(tmp_path: Path) -> No
         "4/4 - 1s - 300ms/step - acc: 0.1 - loss: {a}{v}",
         "4/4 - 1s - loss: {a}{v} - 1s/epoch - 300ms/step",
         "100/100 [====================] - 0s 83us/sample - loss: {a}{v}",
+        "80000/80000 [==============================] - 11s - loss: {a}{v}",
     ],
 )
 def test_keras_has_one_record_an_epoch(tmp_path: Path, bar: str) -> None:

@@ -170,7 +170,9 @@ def test_method_keys_are_words_joined_by_underscores() -> None:
 def test_triage_refuses_instead_of_inventing() -> None:
     """What is not computed is a refusal with a sentence or null; a regime keeps its probabilities."""
     nan, running, finished, _, unknown = triage_json(values.summary())
-    assert {x["forecast"]["refused"] for x in (nan, running, finished, unknown)} == {"not-available"}
+    codes = [x["forecast"]["refused"] for x in (nan, finished, unknown)]
+    assert codes == ["unstable", "finished", "no-horizon"]
+    assert (running["forecast"]["final"], running["forecast"]["mode"]) == (1.5123, "A")
     assert nan["regime"]["refused"] == "unstable"
     assert running["eta"]["finish_at"] == values.NOW + 11_100
     assert running["regime"]["remaining_drop"] == 0.21

@@ -129,7 +129,7 @@ def test_narrow_board_keeps_state_run_and_loss() -> None:
     heading = board(values.summary(), 40).split("\n\n")[1].splitlines()[0].split()
     assert heading[:4] == ["state", "run", "done", "loss"]
     wide = board(values.summary(), 140).split("\n\n")[1].splitlines()[0].split()
-    assert wide == ["state", "run", "done", "loss", "tok/s", "ETA", "N", "D", "regime", "flags"]
+    assert wide == ["state", "run", "done", "loss", "end", "tok/s", "ETA", "N", "D", "regime", "flags"]
 
 
 def test_board_says_how_to_supply_what_is_missing() -> None:
@@ -281,12 +281,13 @@ def test_stale_board_says_so() -> None:
 
 
 def test_answers_are_one_line_each() -> None:
-    """Nine answers in the order of the questions, none wider than asked."""
+    """Ten answers in the order of the questions, none wider than asked."""
     for s in SUMMARIES.values():
         for run in s.runs:
             said = answers(run, s.ladder(run.ladder), 68, s.as_of)
             assert [label for label, _ in said] == [
-                "alive", "broken", "done when", "speed", "loss now", "data", "ladder", "limits", "do",
+                "alive", "broken", "done when", "speed", "loss now", "ends at", "data", "ladder", "limits",
+                "do",
             ]  # fmt: skip
             assert all(cell_width(text) <= 68 and "\n" not in text for _, text in said)
 

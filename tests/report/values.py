@@ -20,6 +20,7 @@ from labbook.summary import (
     SourceInfo,
     Summary,
 )
+from labbook.triage.forecast import Ahead, Forecast, NoForecast
 
 NOW = 1_790_000_000.0
 HOSTILE = "a|b`c`<img src=x>[l](http://x.y)*_#1 [bold red]漢字名前 & $x$ ~~"
@@ -149,9 +150,36 @@ def live(name: str = "d192-D6.4M", **changes: object) -> RunView:
             "regime": regime("under-trained", remaining_drop=0.21),
             "flags": flags,
             "advice": "look again at step 1200 (in 2h)",
+            "forecast": forecast(),
             **changes,
         },
     )
+
+
+OPEN_NAN = NoForecast("unstable", "nan: no forecast while it is open.", "wait until it has cleared")
+
+
+def forecast(**changes: object) -> Forecast:
+    """Where `live` ends by its siblings."""
+    base = Forecast(
+        final=1.5123,
+        lo=1.4702,
+        hi=1.5544,
+        mode="A",
+        variant="A: trend over 3 rungs",
+        refs=("d128-D6.4M", "d96-D6.4M", "d64-D6.4M"),
+        loss_key="val, nats/byte",
+        level=1.7223,
+        frac=0.5441,
+        horizon=1562.0,
+        c=0.2,
+        c_from="table",
+        k=0.001,
+        floor=0.0035,
+        gap=0.0,
+        q=0.48,
+    )
+    return replace(base, **changes)  # type: ignore[arg-type]
 
 
 NUMBERS = (
@@ -177,6 +205,9 @@ def bare_run(name: str = "x", **changes: object) -> RunView:
         "role_reason": "",
         "advice": "",
         "missing": ("N", "tokens per step", "unique tokens", "planned steps", "loss"),
+        "forecast": NoForecast(
+            "no-horizon", "The planned number of steps is not known.", "give the planned steps"
+        ),
     }
     return replace(run(name), **{**none, **empty, **rest, **changes})  # type: ignore[arg-type]
 
@@ -293,7 +324,7 @@ def summary(**changes: object) -> Summary:
         runs=(
             run("d96-D6.4M-lr60x", state="nan", flags=(nan,),
                 loss=Level(math.nan, None, "train", "last", 900.0, 1), role="left-out",
-                role_reason="broken-run: nan from step 900", residual=None, advice="stop",
+                role_reason="broken-run: nan from step 900", residual=None, advice="stop", forecast=OPEN_NAN,
                 regime=Refusal("unstable", "the loss is not a number")),
             live(),
             run(),
@@ -323,7 +354,13 @@ def hostile() -> Summary:
         issues=(("bad-line", "line 1", HOSTILE, 10**9),),
         sources=(SourceInfo("/very/" + "long-path/" * 30, "csv", 0.5, 0, 0),),
         advice=HOSTILE,
+        forecast=NoForecast(
+            "no-horizon", HOSTILE, HOSTILE, math.nan, (Ahead(2.0, math.inf, (math.nan, 1e300)),)
+        ),
         missing=("N", "a word of tomorrow"),
+    )
+    torn = forecast(
+        variant=f"A: shape of {HOSTILE}", refs=(HOSTILE,), hi=math.inf, lo=math.nan, q=None, gap=1e300
     )
     empty = ladder(
         key="L2", name=HOSTILE, rungs=(), comparison=None, left_out=(), method=(), alternatives=(), recipe=(),
@@ -337,7 +374,7 @@ def hostile() -> Summary:
         replicates=((HOSTILE, WIDE) * 4,),
     )
     return summary(
-        runs=(bad, bare_run(WIDE), bare_run("y" * 200, ladder="L9"), live(WIDE, regime=GATE)),
+        runs=(bad, bare_run(WIDE), bare_run("y" * 200, ladder="L9"), live(WIDE, regime=GATE, forecast=torn)),
         ladders=(empty, confounded),
         skipped=tuple((f"/x/{i}/{HOSTILE}", "unreadable") for i in range(7)),
         scope=HOSTILE,

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from labbook.scaling.form import FloatArray, jacobian, shares
-from labbook.scaling.intervals import condition
+from labbook.scaling.form import FloatArray, jacobian, log_loss, shares
+from labbook.scaling.intervals import Handle, condition, covariance, noise_of
 from labbook.scaling.laws import Law, law_by_name
-from labbook.scaling.points import read_points
+from labbook.scaling.newton import minimise
+from labbook.scaling.objective import Problems
+from labbook.scaling.points import Centred, Points, read_points
 from labbook.scaling.starts import rows
 
 TRUTH = {"E": 1.817, "A": 482.0, "B": 2085.0, "alpha": 0.348, "beta": 0.366}
@@ -77,6 +80,35 @@ def random_params(law: Law, seed: int) -> dict[str, float]:
             return params
 
 
+def fit_together(law: Law, ladders: Sequence[Ladder], params: dict[str, float]) -> list[Handle]:
+    """Least-squares fits of ladders of one design, all at once and started at the truth."""
+    points = [read_points(*ladder) for ladder in ladders]
+    centred = [law.centre(each) for each in points]
+    shared = centred[0]
+    y = np.array([each.y for each in centred])
+    start = np.repeat(rows(1, law.write(params, shared.centre)), len(ladders), axis=0)
+    ended = minimise(Problems(law.form, shared.n, shared.d, y, shared.weights), start, np.inf, tolerance=1e-13)
+    assert ended.has_converged.all()
+    return [handle_at(law, *each) for each in zip(points, centred, ended.theta, strict=True)]
+
+
+def handle_at(law: Law, points: Points, centred: Centred, theta: FloatArray) -> Handle:
+    """A least-squares solution (6,) with its noise and covariance."""
+    J = jacobian(law.form, theta, centred.n, centred.d)
+    residuals = centred.y - log_loss(law.form, theta, centred.n, centred.d)
+    noise, _ = noise_of(residuals, points.weights, law.k, np.inf)
+    return Handle(
+        law=law,
+        theta=theta,
+        points=points,
+        centred=centred,
+        delta=np.inf,
+        covariance=covariance(J, noise, condition(J)),
+        noise=noise,
+        dof=points.size - law.k,
+    )
+
+
 @dataclass(frozen=True)
 class OlmoLadder:
     """30 finished runs, five of them reruns."""
@@ -114,3 +146,24 @@ def olmo(reference: Path) -> OlmoLadder:
         last=np.array([float(evals[-1]["c4_loss"]) for evals in runs.values()]),
         mean_of_last=np.array([np.mean([float(e["c4_loss"]) for e in evals[-5:]]) for evals in runs.values()]),
     )
+
+
+@dataclass(frozen=True)
+class Overtraining:
+    """Models of one training set: six sizes, each trained to several multiples of 20 tokens per parameter."""
+
+    N: FloatArray
+    """Total parameters."""
+    D: FloatArray
+    L: FloatArray
+    """Loss on English C4 as Paloma has it."""
+
+
+def overtraining(reference: Path) -> dict[str, Overtraining]:
+    """The models of the reference data by training set."""
+    sets: dict[str, list[tuple[float, float, float]]] = {}
+    with (reference / "overtraining" / "models.csv").open() as file:
+        for row in csv.DictReader(file):
+            point = (float(row["params"]), float(row["tokens"]), float(row["loss_paloma_c4_en"]))
+            sets.setdefault(row["dataset"], []).append(point)
+    return {name: Overtraining(*np.array(points).T) for name, points in sets.items()}

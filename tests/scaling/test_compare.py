@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from labbook.scaling.compare import compare
+from labbook.scaling.laws import law_by_name
 from labbook.scaling.laws.chinchilla import BESIROGLU
 from labbook.scaling.laws.kaplan import PUBLISHED
 from labbook.scaling.repeats import pure_error
@@ -120,7 +121,9 @@ def test_constant_tokens_per_parameter_leaves_compute_alone() -> None:
     assert pool.gate.code == "n-d-confounded"
     assert pool.gate.text == "one D per N (corr 1.00)"
     assert "would separate N and D" in pool.gate.remedy
-    assert {fit.status for name, fit in pool.fits.items() if name != "compute"} == {FitStatus.UNIDENTIFIED}
+    both = [fit.status for name, fit in pool.fits.items() if law_by_name(name).resources == ("N", "D")]
+    assert len(both) == 5
+    assert set(both) == {FitStatus.UNIDENTIFIED}
 
 
 def test_warnings_name_their_laws_and_the_law_of_compute_is_silent_behind_another() -> None:
@@ -135,14 +138,25 @@ def test_warnings_name_their_laws_and_the_law_of_compute_is_silent_behind_anothe
     assert {law for warning in pool.warnings for law in named(warning.text)} <= set(pool.fits)
 
 
+def test_a_design_of_one_axis_is_read_along_it() -> None:
+    """One N: laws of tokens; one D: laws of size; losses that show no floor prefer the plain power law."""
+    N, D = np.full(8, 1e8), np.geomspace(1e8, 1e11, 8)
+    one_size = compare(*plant("chinchilla", TRUTH, N, D, 1e-4))
+    assert (one_size.admitted, one_size.preferred) == (("tokens",), "tokens")
+    one_length = compare(*plant("chinchilla", TRUTH, D / 100, np.full(8, 1e10), 1e-4))
+    assert (one_length.admitted, one_length.preferred) == (("width",), "width")
+    bare = compare(N, D, 30 * D**-0.1 * np.exp(1e-3 * np.array([1, -1, 0, 1, -1, 1, 0, -1])))
+    assert bare.preferred == "kaplan-d"
+    assert bare.fits["kaplan-d"].params["alpha_D"] == pytest.approx(0.1, abs=2e-3)
+
+
 def test_the_law_of_compute_speaks_where_it_is_preferred() -> None:
     """One D per N: its own doubts are the ladder's, under its name, beside why no other law stands."""
-    N = np.geomspace(2e7, 2e9, 8)
-    L = 1e3 * (6 * N * 20 * N) ** -0.12
-    pool = compare(N, 20 * N, L)
+    N = np.geomspace(2e7, 5e7, 8)
+    pool = compare(*plant("chinchilla", TRUTH, N, 20 * N, 1e-5))
     assert pool.preferred == "compute"
-    at_bound = [named(w.text) for w in pool.warnings if w.code == "at-bound:E"]
-    assert any("compute" in laws for laws in at_bound)
+    short = [named(w.text) for w in pool.warnings if w.code == "short-range"]
+    assert any("compute" in laws for laws in short)
     assert "kaplan" in named(next(w.text for w in pool.warnings if w.code == "n-d-confounded"))
     assert len({w.text.partition(": ")[2] for w in pool.warnings}) == len(pool.warnings), "each said once"
 

@@ -24,7 +24,7 @@ def test_objective_follows_the_number_of_rungs() -> None:
 @pytest.mark.parametrize("objective", ["huber", "huber:0", "huber:-1", "huber:inf", "huber:x", "squares", ""])
 def test_unknown_objectives_are_the_callers_mistake(objective: str) -> None:
     """The message names those there are."""
-    with pytest.raises(ValueError, match="auto, least-squares-log or huber:<delta>"):
+    with pytest.raises(ValueError, match="auto, least-squares-log, least-squares-raw or huber:<delta>"):
         fit("chinchilla", *chinchilla(12, 0.001), objective=objective)
 
 

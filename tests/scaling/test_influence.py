@@ -39,9 +39,9 @@ def test_runs_of_one_budget_are_a_group() -> None:
     N = np.concatenate([np.sqrt(c / 120) * np.array([0.4, 0.8, 1.6, 3.2]) for c in (1e19, 1e20, 1e21)])
     found = leave_groups_out(fit("chinchilla", *plant("chinchilla", TRUTH, N, C / 6 / N, 0.001)))
     assert [each.group for each in found if each.group.startswith("C")] == [
-        "C = 1e+19",
-        "C = 1e+20",
-        "C = 1e+21",
+        "C = 1e19",
+        "C = 1e20",
+        "C = 1e21",
     ]
 
 
@@ -65,6 +65,7 @@ def test_the_drop_curve_leaves_the_largest_out_one_by_one(by: str) -> None:
     N, D, L = (values[::-1] for values in chinchilla(20, 0.004))
     found = fit("chinchilla", N, D, L, objective="least-squares-log")
     curve = drop_curve(found, by)
+    assert [each.group.split(" ", 1)[0] for each in curve] == [str(count) for count in range(9)]
     score = L if by == "loss" else np.abs(found.residuals)
     assert curve[0].params == pytest.approx(found.params, rel=1e-5)
     assert [set(each.left_out) for each in curve] == [set(np.argsort(-score)[:count]) for count in range(9)]

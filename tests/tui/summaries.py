@@ -26,6 +26,7 @@ from labbook.summary import (
     SourceInfo,
     Summary,
 )
+from labbook.triage.forecast import Forecast, NoForecast
 
 NOW = 1_790_000_000.0
 NO_ETA = Refusal("no-horizon", "planned steps are not known", "give planned_steps")
@@ -160,6 +161,11 @@ def ladder_runs() -> list[RunView]:
         eta=Eta(NOW + 11_100, NOW + 10_500, NOW + 11_900, 0.155), role="left-out", residual=-0.021,
         role_reason="unfinished: 42 % of 2000 steps", regime=regime("under-trained", 6.4e6, 3.2e6),
         advice="look again at step 1500", peak_lr=2e-3,
+        forecast=Forecast(
+            1.9934, 1.9601, 2.0267, "A", "A: trend over 3 rungs",
+            ("n1600k-d3200k", "n400k-d3200k", "n100k-d3200k"),
+            "val, nats/token", 2.1534, 0.42, 2000.0, 0.2, "9 finished runs", 0.001, 0.008, 0.0, 0.41,
+        ),
     )  # fmt: skip
     diverged = run(
         "lr30x", 4e5, 8e5, state="diverged", loss=Level(3.21, None, "val", "min_val", 300.0, 3), residual=0.22,
@@ -167,12 +173,14 @@ def ladder_runs() -> list[RunView]:
         flags=(Flag("diverged", "crit", "block medians rise", 310.0, None, 0.9, 0.2, 20),
                Flag("spike", "warn", "3 of 5 points above 4 s", 290.0, cleared_step=299.0)),
         advice="lower the learning rate or restart before step 310",
+        forecast=NoForecast("unstable", "diverged: no forecast while it is open.", "wait until it has cleared"),
     )  # fmt: skip
     unknown = run(
         HOSTILE, state="unknown", status="unknown", planned_steps=None, frac=None, n=None, n_all=(), eta=NO_ETA,
         tokens_seen=None, unique_tokens=None, epochs=None, tokens_per_step=None, tokens_per_s=None,
         sec_per_step=None, val=None, ladder=None, role="none", role_reason="no-params: N is missing", seed=None,
         residual=None, regime=NO_REGIME, missing=("N", "tokens per step"), advice="supply N",
+        forecast=NoForecast("no-horizon", "The planned number of steps is not known.", "give them"),
     )  # fmt: skip
     return [diverged, training, unknown, *rungs]
 

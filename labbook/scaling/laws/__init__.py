@@ -1,14 +1,58 @@
 """The laws labbook can fit. A new one is a file here and a line in LAWS."""
 
 from labbook.errors import NotFoundError, UsageError
-from labbook.scaling.laws import chinchilla, compute, general, kaplan, kaplan_floor
+from labbook.scaling.laws import (
+    bounded_power,
+    chinchilla,
+    collapse,
+    compute,
+    general,
+    kaplan,
+    kaplan_c,
+    kaplan_d,
+    kaplan_floor,
+    kaplan_n,
+    kaplan_steps,
+    logistic,
+    multi_power,
+    overtraining,
+    repeated,
+    repeated_sampling,
+    saturating,
+    tissue,
+    tokens,
+    width,
+)
 from labbook.scaling.laws.base import Described, Law
 
-FAMILY: tuple[Law, ...] = (kaplan.LAW, kaplan_floor.LAW, chinchilla.LAW, general.LAW, compute.LAW)
+FAMILY: tuple[Law, ...] = (
+    kaplan.LAW,
+    kaplan_floor.LAW,
+    chinchilla.LAW,
+    general.LAW,
+    overtraining.LAW,
+    compute.LAW,
+    kaplan_c.LAW,
+    width.LAW,
+    kaplan_n.LAW,
+    tokens.LAW,
+    kaplan_d.LAW,
+    kaplan_steps.LAW,
+)
 """Laws of a ladder's rungs that one solver fits, in the order tables show them; of laws that tie the earlier
 one is named."""
 
-LAWS: tuple[Described, ...] = (*FAMILY,)
+LAWS: tuple[Described, ...] = (
+    *FAMILY,
+    repeated.LAW,
+    logistic.LAW,
+    bounded_power.LAW,
+    repeated_sampling.LAW,
+    saturating.LAW,
+    tissue.LAW,
+    multi_power.LAW,
+    collapse.LAW,
+)
 """Every law."""
 
 _FITTED_BY = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
@@ -9,8 +10,9 @@ from typing import Literal, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from labbook.scaling.form import FloatArray, Form
+from labbook.scaling.form import A, FloatArray, Form, P
 from labbook.scaling.points import Centred, Points, check_resources
+from labbook.scaling.starts import rows
 
 Params: TypeAlias = Mapping[str, float]
 Centre: TypeAlias = tuple[float, float]
@@ -98,8 +100,8 @@ class Law:
     """Name of the parameter the loss levels off at."""
     pooled: bool = True
     """Whether it is compared with the others on a ladder and pooled for forecasts and regimes."""
-    by_compute: bool = False
-    """Whether its one resource is C = 6ND."""
+    resources: tuple[str, ...] = ("N", "D")
+    """What stands on its axes: N, D, C = 6ND, or S_min in the place of D."""
     limits: tuple[Limit, ...] = ()
     checks: tuple[Check, ...] = ()
     subject: Subject = "ladder"
@@ -123,11 +125,17 @@ class Law:
         """
         return self.formula(*check_resources(N, D), params)
 
+    @property
+    def allocates(self) -> bool:
+        """Whether it trades N against D freely, so that `a`, the exponent of N in C, follows from its fit."""
+        return self.resources == ("N", "D") and not self.form.tied
+
     def axes(self, N: FloatArray, D: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """The logarithms of the law's resources."""
-        if self.by_compute:
-            return np.log(6.0 * N * D), np.zeros_like(N)
-        return np.log(N), np.log(D)
+        """The logarithms of the law's resources; the second is 0 for a law of one."""
+        if len(self.resources) == 2:
+            return np.log(N), np.log(D)
+        one = {"N": N, "D": D, "C": 6.0 * N * D}[self.resources[0]]
+        return np.log(one), np.zeros_like(N)
 
     def centre(self, points: Points) -> Centred:
         """The points in this law's coordinates."""
@@ -140,3 +148,22 @@ class Law:
         """Parameters (rows, k) of theta (rows, 6); infinite where theta ran away."""
         with np.errstate(all="ignore"):
             return np.stack(self.read(theta, centre), axis=-1)
+
+
+def power_read(theta: FloatArray, centre: Centre) -> list[FloatArray]:
+    """Exponent and scale x_c of (x_c/x)^exponent, of theta (rows, 6)."""
+    return [theta[:, P], np.exp(theta[:, A] / theta[:, P] + centre[0])]
+
+
+def power_write(exponent: str, scale: str) -> Callable[[Params, Centre], dict[str, float]]:
+    """The coordinates of (x_c/x)^exponent from its two parameters by their names."""
+
+    def write(p: Params, centre: Centre) -> dict[str, float]:
+        return {"a": p[exponent] * (math.log(p[scale]) - centre[0]), "p": p[exponent]}
+
+    return write
+
+
+def power_starts(points: Centred) -> FloatArray:
+    """3 starts; a power law is a line in logarithms, so each of them ends at the best."""
+    return rows(3, {"a": float(np.mean(points.y)), "p": (0.05, 0.1, 0.3)})

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from labbook.scaling.form import A, Constant, E, FloatArray, Form, P
+from labbook.scaling.laws import width
 from labbook.scaling.laws.base import Centre, Law, Limit, Parameter, Params
 from labbook.scaling.points import Centred
 from labbook.scaling.starts import project, rows
@@ -25,18 +24,9 @@ def compute_loss(N: FloatArray, D: FloatArray, p: Params) -> FloatArray:
     return loss
 
 
-def read(theta: FloatArray, centre: Centre) -> list[FloatArray]:
-    """E, k, c of theta (rows, 6)."""
-    return [np.exp(theta[:, E]), np.exp(theta[:, A] + theta[:, P] * centre[0]), theta[:, P]]
-
-
 def write(p: Params, centre: Centre) -> dict[str, float]:
     """Coordinates of parameters."""
-    return {
-        "a": math.log(p["k"]) - p["c"] * centre[0],
-        "p": p["c"],
-        "e": math.log(p["E"]) if p["E"] > 0.0 else -math.inf,
-    }
+    return width.write({"E": p["E"], "A": p["k"], "alpha": p["c"]}, centre)
 
 
 def starts(points: Centred) -> FloatArray:
@@ -62,11 +52,11 @@ LAW = Law(
     ),
     form=Form(free=(A, P, E), constant=Constant.INSIDE, has_d=False),
     formula=compute_loss,
-    read=read,
+    read=width.read,
     write=write,
     starts=starts,
     constant="E",
     pooled=False,
-    by_compute=True,
+    resources=("C",),
     limits=(Limit("runs of equal C have equal loss", _only_compute),),
 )
