@@ -68,7 +68,7 @@ def _work_out(ladder: Ladder, view: LadderView, curve_of: CurveOf) -> Completion
     if comparison is None or not comparison.fits:
         return Completion((), repeated, None, ())
     N, D, L = columns(view.rungs)
-    C = np.array([r.C for r in view.rungs])
+    C = 6.0 * N * D if ladder.d_reading == "unique" else np.array([r.C for r in view.rungs])
     next_ = next_runs(comparison, N, D, L)
     ways = approaches_of(
         N, C, D, L, comparison, _curves(ladder, curve_of), repeated=ladder.d_reading == "unique"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,6 +15,10 @@ from labbook.summary import LeftOut, Level
 
 MOST_EPOCHS = 4.0
 """Beyond this a run is no rung of a law of one epoch (science.md 1.2)."""
+LARGEST_SIZE = 1e20
+"""Above this a figure counts neither parameters nor tokens."""
+LOSSES = (1e-9, 1e6)
+"""Between these lies any loss a law can speak of, in whatever unit."""
 N_KINDS = ("n_non_embedding", "n_total", "n_active", "n_other")
 
 
@@ -161,16 +164,20 @@ def _why_no_rung(
     if n_kind not in m.n:
         kinds = ", ".join(m.n)
         return "no-params", f"N is not known as {n_kind}" + (f", only as {kinds}" if kinds else "")
+    if m.n[n_kind].value > LARGEST_SIZE:
+        return "no-params", f"N of {m.n[n_kind].value:.3g} is no number of parameters"
     if D is None:
         return "no-tokens", "tokens are not known"
+    if D > LARGEST_SIZE:
+        return "no-tokens", f"D of {D:.3g} is no number of tokens"
     if level is None:
         return "no-loss", "no loss of the ladder's kind"
     if m.broken:
         return "broken-run", m.broken
     if not m.finished:
         return "unfinished", m.unfinished_reason
-    if not (math.isfinite(level.value) and level.value > 0):
-        return "no-loss", f"final loss is {level.value}"
+    if not LOSSES[0] < level.value < LOSSES[1]:
+        return "no-loss", f"final loss is {level.value:.6g}"
     if reading == "seen" and m.epochs is not None and m.epochs > MOST_EPOCHS * (1 + SAME):
         text = "tokens seen overstate D; the law of repeated data takes it"
         return "epochs-high", f"{m.epochs:.3g} epochs: {text}"

@@ -53,7 +53,7 @@ def method_block(ladder: Ladder, comparison: Comparison) -> tuple[tuple[str, str
         ("C", "6 N x tokens seen (6ND), without attention and head"),
         ("C of the laws", f"6 N D with D as read ({ladder.d_reading}); a: N_opt ~ C^a at that C"),
         ("loss", f"{ladder.loss_unit}, {ladder.rungs[0].level.series if ladder.rungs else 'none'}"),
-        ("loss rule", f"{ladder.loss_rule}: {RULE_WORDS[ladder.loss_rule]}"),
+        ("loss rule", f"{ladder.loss_rule}: {_rule_words(ladder)}"),
         ("outlier rule", ", then ".join(map(str, ladder.choices.drop)) or "none"),
         ("weights", WEIGHT_WORDS[ladder.choices.weights]),
         ("second objective", _second_objective(ladder)),
@@ -72,6 +72,14 @@ def _second_objective(ladder: Ladder) -> str:
             "huber:0.001 (auto: from 12 rungs on)" if len(ladder.rungs) >= 12 else "none (auto: below 12 rungs)"
         )
     return "none" if chosen == "least-squares-log" else f"{chosen} (asked for)"
+
+
+def _rule_words(ladder: Ladder) -> str:
+    """What was read: of training losses alone a mean, whatever the rule for validation."""
+    estimators = {r.level.estimator for r in ladder.rungs}
+    if estimators == {"mean_last_5pct"}:
+        return "mean of the last 5 % of the training losses"
+    return RULE_WORDS[ladder.loss_rule]
 
 
 def _ranges(ladder: Ladder) -> list[tuple[str, str]]:

@@ -127,7 +127,8 @@ def read_table(path: Path, x: str, y: str, items: str | None = None, by: str | N
     if count is not None and not count > 0.0:
         raise UsageError(f"--items {items}: it must be positive")
     wanted = [x, y, *([items] if items is not None and count is None else []), *([by] if by else [])]
-    names, rows = _rows(path)
+    raw, rows = _rows(path)
+    names = [clean(name) for name in raw]
     for name in wanted:
         if name not in names:
             near = difflib.get_close_matches(name, names, n=1)

@@ -73,6 +73,8 @@ def find_ladder(summary: Summary, word: str | None) -> LadderView:
 
 def find_ladders(summary: Summary, word: str | None) -> list[LadderView]:
     """Every ladder the word means; several where it is a path with runs of several. Raises NotFoundError."""
+    if not summary.runs:
+        raise NotFoundError("the notebook holds no run", "read some first: labbook ingest PATH")
     if not summary.ladders:
         raise NotFoundError(
             "no ladder: two or more runs of one recipe make one", "see what is known of each run: labbook runs"

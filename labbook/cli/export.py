@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     text = exports[args.to].write(
         summary, ladder, run_id, plot=markdown_plot, command=args.command_line, made_at=time.time()
     )
-    if args.output is None:
+    if not args.output:
         emit(text.rstrip("\n"))
         return 0
     write_file(Path(args.output).expanduser(), text)
@@ -93,14 +93,19 @@ def markdown_plot(view: LadderView) -> list[str]:
 
 
 def write_file(path: Path, text: str) -> None:
-    """Replace the file in one step.
+    """Replace the file in one step; a device or a pipe is written to as it is, a link is followed.
 
     Raises LabbookError where it cannot be written.
     """
-    part = path.with_name(path.name + ".part")
+    target = path.resolve()
     try:
+        if target.exists() and not target.is_file():
+            with target.open("w", encoding="utf-8") as file:
+                file.write(text)
+            return
+        part = target.with_name(target.name + ".part")
         part.write_text(text, encoding="utf-8")
-        part.replace(path)
+        part.replace(target)
     except OSError as error:
         raise LabbookError(
             f"cannot write {path}: {error.strerror or error}", "choose another file with -o"

@@ -21,7 +21,7 @@ from labbook.cli.common import (
     reading,
     style,
 )
-from labbook.errors import Exit, FitError, NotFoundError
+from labbook.errors import Exit, FitError, NotFoundError, UsageError
 from labbook.filter import parse_filter
 from labbook.selection import find_ladder, find_ladders
 from labbook.summary import LadderView
@@ -30,6 +30,26 @@ if TYPE_CHECKING:
     from labbook.results import Results
 
 PLOT_WIDTH, PLOT_HEIGHT = 100, 24
+METRIC = ("metric",)
+MODES: dict[str, tuple[str, ...]] = {
+    "against": ("against",),
+    "flops": ("against",),
+    "score": ("curve",),
+    **dict.fromkeys(("x", "y", "lo", "hi", "items", "by", "at", "reach", "least_squares"), METRIC),
+    "influence": ("ladder",),
+    "bootstrap": ("ladder",),
+    "drop": ("ladder", "overview", "against"),
+    "reading": ("ladder", "overview", "against", "curve"),
+    "runs": ("ladder", "overview", "against", "curve"),
+}
+"""Which kinds of fit an option is for."""
+WORDS = {
+    "ladder": "labbook fit LADDER",
+    "overview": "--overview",
+    "against": "--against LADDER",
+    "curve": "--law tissue, multi-power or collapse",
+    "metric": "laws of a metric, --law logistic and others",
+}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -51,16 +71,28 @@ def run(args: argparse.Namespace) -> int:
     if args.explain is not None:
         return explain.run(args)
     fit_alone.check(args)
+    subject = _subject(args.law)
+    _refuse_foreign(args, "overview" if args.overview else "against" if args.against is not None else subject)
     if args.overview:
         return fit_overview.run(args)
     if args.against is not None:
         return fit_against.run(args)
-    subject = _subject(args.law)
     if subject == "curve":
         return fit_curve.run(args)
     if subject == "metric":
         return fit_metric.run(args)
     return _fit_ladders(args)
+
+
+def _refuse_foreign(args: argparse.Namespace, mode: str) -> None:
+    """Raises UsageError for an option that says nothing of this kind of fit: none is silently ignored."""
+    for option, modes in MODES.items():
+        value = getattr(args, option)
+        if value not in (None, False, []) and mode not in modes:
+            flag = "--" + option.replace("_", "-")
+            raise UsageError(
+                f"{flag} says nothing here", f"it is for: {', '.join(WORDS[one] for one in modes)}"
+            )
 
 
 def _subject(name: str | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 
 from labbook.cli import choices
@@ -33,6 +34,9 @@ def run(args: argparse.Namespace) -> int:
         summary = book.summary(choices=choices.chosen(args), only=only)
     a, b = find_ladder(summary, args.ladder), find_ladder(summary, args.against)
     if a.key == b.key:
+        if args.ladder != args.against:
+            text = f"{args.ladder} and {args.against} are read as one ladder, {a.key}"
+            raise UsageError(text, "put them in two folders, or give each a dataset column")
         raise UsageError(f"{a.key} against itself", "name two ladders, see: labbook ladders")
     rivals = against(a, b, flops)
     if args.json:
@@ -59,6 +63,6 @@ def _budgets(text: str | None) -> tuple[float, ...]:
         values = tuple(parse_size(word) for word in text.split(",")) if text else ()
     except ValueError as error:
         raise UsageError(f"--flops: {error}") from None
-    if not all(value > 0.0 for value in values):
-        raise UsageError(f"--flops {text!r}: a budget must be positive")
+    if not all(0.0 < value < math.inf for value in values):
+        raise UsageError(f"--flops {text!r}: a budget must be positive and finite")
     return values

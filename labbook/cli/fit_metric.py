@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labbook.cli.common import emit, reading, style
 from labbook.errors import Exit, FitError, UsageError
 from labbook.quantities import parse_size
+from labbook.text import clean
 
 if TYPE_CHECKING:
     from labbook.metricfit import Table
@@ -54,6 +56,8 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(
             f"{args.law} is fitted to columns", f"labbook fit TABLE --law {args.law} --x COLUMN --y COLUMN"
         )
+    args.x, args.y = clean(args.x), clean(args.y)  # as the columns are shown
+    args.items, args.by = (None if word is None else clean(word) for word in (args.items, args.by))
     lo, hi = _bound("--lo", args.lo, 0.0), _bound("--hi", args.hi, 1.0)
     asked = Asked(
         law=args.law,
@@ -115,6 +119,6 @@ def _amounts(flag: str, text: str | None) -> tuple[float, ...]:
         values = tuple(parse_size(word) for word in text.split(","))
     except ValueError as error:
         raise UsageError(f"{flag}: {error}") from None
-    if not all(value > 0.0 for value in values):
-        raise UsageError(f"{flag} {text!r}: must be positive")
+    if not all(0.0 < value < math.inf for value in values):
+        raise UsageError(f"{flag} {text!r}: must be positive and finite")
     return values

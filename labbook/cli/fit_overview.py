@@ -6,7 +6,7 @@ import argparse
 
 from labbook.cli.choices import chosen
 from labbook.cli.common import emit, reading, style
-from labbook.errors import Exit, FitError, NotFoundError
+from labbook.errors import Exit, FitError, NotFoundError, UsageError
 from labbook.filter import parse_filter
 from labbook.selection import find_ladders
 from labbook.summary import LadderView, Summary
@@ -27,8 +27,8 @@ def run(args: argparse.Namespace) -> int:
     from labbook.scaling.laws import described
 
     law: str | None = args.law
-    if law is not None:
-        described(law)
+    if law is not None and described(law).subject != "ladder":
+        raise UsageError(f"{law} is no law of ladders, and in no overview of them")
     with reading(args, [args.ladder or ""]) as (book, paths):
         only = parse_filter(args.runs) if args.runs else None
         summary = book.summary(choices=chosen(args), only=only)

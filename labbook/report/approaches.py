@@ -33,10 +33,17 @@ def section(view: LadderView) -> Section | None:
     """a with its interval, b, and the allocation at the ladder's largest compute; None without approaches."""
     if not view.approaches:
         return None
-    C = max((r.C for r in view.rungs), default=None)
+    C = largest_compute(view)
     shown = [x for x in view.approaches if x.a is not None]
     texts = [f"N_opt = k C^a, D_opt ~ C^b; N_opt and D/N at the largest C, {power(C)}."] if shown else []
     return Section(TITLE, _COLUMNS, [_row(x, C) for x in shown], texts + _texts(view, shown))
+
+
+def largest_compute(view: LadderView) -> float | None:
+    """C of the ladder's largest run as the laws count it: 6 N D with D as read; None without a rung."""
+    if view.d_reading == "unique":
+        return max((6.0 * r.N * r.D for r in view.rungs), default=None)
+    return max((r.C for r in view.rungs), default=None)
 
 
 def _row(found: Approach, C: float | None) -> list[str]:
@@ -134,7 +141,7 @@ def _warned(shown: list[Approach]) -> dict[str, list[str]]:
 
 def objects(view: LadderView) -> list[Object]:
     """Every approach at full precision, the refused ones with their reason."""
-    C = max((r.C for r in view.rungs), default=None)
+    C = largest_compute(view)
     return [_object(x, C) for x in view.approaches]
 
 

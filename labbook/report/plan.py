@@ -231,8 +231,8 @@ def _served(answer: Plan) -> Section | None:
         return None
     rows = [_serving_row(x) for x in answer.serving]
     texts = [
-        "A smaller model trained longer: least training (6ND) and serving (2N a token) at the predicted loss "
-        "of the training optimum above."
+        "A smaller model trained longer: least training (6ND) and serving (2N a token) at the loss each law "
+        f"predicts for the best use of C = {power(answer.pooled.C.value)}."
     ]
     if not any(x.law == "pooled" for x in answer.serving):
         texts.append("No number of tokens brings the pooled size to that loss.")

@@ -47,6 +47,7 @@ def _texts(found: RepeatedFit) -> list[str]:
     held = f"{', '.join(found.held)} held" if found.held else _exponents(found)
     runs = f"{plural(found.n, 'run')}, {found.n_repeated} of more than one epoch"
     draws = f"{plural(found.draws, 'resample')} of the runs, {found.failed} without an optimum"
+    texts.append("Of tokens seen and the final loss of each run, whatever the laws above read.")
     texts.append(f"{runs}; {held}; {found.objective}, rms {percent(found.rms_log)} % of L; {draws}.")
     if found.n < FEW:
         texts.append("On so few runs a bootstrap covers less than the 95 % it claims.")

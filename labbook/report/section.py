@@ -31,7 +31,7 @@ def section_lines(section: Section | None, width: int, color: bool) -> list[str]
     """The part as lines of text, a blank one first; none without a part."""
     if section is None or not (section.rows or section.texts):
         return []
-    lines = ["", paint(section.title, "bold", color)]
+    lines = ["", *(paint(x, "bold", color) for x in wrap(section.title, width))]
     if section.rows:
         lines += table(section.columns, [list(row) for row in section.rows], width, color=color)
     return lines + [x for text in section.texts for x in wrap(text, width, rest="  ")]

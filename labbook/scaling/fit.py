@@ -25,7 +25,7 @@ from labbook.scaling.intervals import (
 )
 from labbook.scaling.laws import FAMILY, Law, law_by_name
 from labbook.scaling.points import Centred, Points, read_points
-from labbook.scaling.profile import profile_constant
+from labbook.scaling.profile import HIGHEST, profile_constant
 from labbook.scaling.raw import solve_raw
 from labbook.scaling.solve import LEAST_SQUARES_RAW, POLISH_TOLERANCE, Solution, read_objective, solve
 from labbook.scaling.values import Fit, FitStatus, Interval, Refusal
@@ -99,8 +99,9 @@ def _as_raw(fit: Fit, points: Points) -> Fit:
 def _too_few(law: Law, n: int) -> Refusal:
     text = f"{count_word(n).capitalize()} points for {count_word(law.k)} parameters: no fit."
     missing = law.k + 1 - n
-    more = f"{count_word(missing)} more size" + ("" if missing == 1 else "s")
-    fewer = [other for other in FAMILY if other.k < n and other.pooled]
+    unit = "size" if len(law.resources) > 1 else f"distinct {law.resources[0]}"
+    more = f"{count_word(missing)} more {unit}" + ("s" if missing > 1 and unit == "size" else "")
+    fewer = [other for other in FAMILY if other.k < n and other.pooled and law.pooled]
     instead = f", or {fewer[0].name} with {count_word(fewer[0].k)}" if fewer else ""
     return Refusal("too-few-rungs", text, f"{more}{instead}")
 
@@ -175,6 +176,8 @@ def _within_bounds(fit: Fit, law: Law, least: float) -> Fit:
         return fit
     intervals = {**fit.intervals, law.constant: profiled or (ends[0], least)}
     how = "by profile likelihood" if profiled else "cut at the least loss"
+    if profiled and profiled[1] >= HIGHEST * least * (1.0 - 1e-9):
+        how += ", open above: cut at the least loss"
     return replace(fit, intervals=intervals, interval_method=f"{fit.interval_method}; {law.constant} {how}")
 
 

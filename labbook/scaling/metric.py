@@ -289,7 +289,9 @@ def _handle(s: _Solved, share: FloatArray, inner: tuple[int, ...]) -> tuple[Metr
 
 def _method(s: _Solved, dispersion: float) -> str:
     if s.objective == BINOMIAL:
-        widened = "; widened by the scatter about the law (t)" if dispersion > 1.0 else ""
+        dof = s.readings.p.size - len(s.free)
+        is_wider = t_quantile(LEVEL, dof) * math.sqrt(dispersion) > NORMAL
+        widened = "; widened by the scatter about the law (t)" if is_wider else ""
         return f"likelihood of the counted items{widened}"
     uncounted = ", equal weights: items are not counted" if s.readings.items is None else ""
     return f"delta-t from the scatter about the law{uncounted}"

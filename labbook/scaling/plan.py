@@ -179,9 +179,9 @@ def _warnings(comparison: Comparison, laws: list[Allocation], reach: tuple[Warne
     if intervals and max(low for low, _ in intervals) > min(high for _, high in intervals):
         sizes = ", ".join(f"{law.law} {format_size(law.N.value)}" for law in laws)
         found.append(Warned("form-dependent", f"The forms disagree: N {sizes}."))
-    found += [
-        w for w in of_paper("Hoffmann et al. 2022", chinchilla.HOFFMANN) if w.code == "parameters-rounded"
-    ]
+    paper = "Hoffmann et al. 2022"
+    rounded = [w for w in of_paper(paper, chinchilla.HOFFMANN) if w.code == "parameters-rounded"]
+    found += [replace(w, text=f"{paper}: {w.text}") for w in rounded]
     if comparison.gate is not None:
         found.append(Warned(comparison.gate.code, f"{comparison.gate.text}; the allocation rests on the form."))
     return tuple(found)

@@ -31,7 +31,7 @@ class Reach:
     def warnings(self) -> tuple[Warned, ...]:
         """`far-extrapolation` beyond ten times the compute of any rung, `outside-hull`."""
         found = []
-        if self.factor_C > FAR:
+        if self.factor_C > FAR * (1.0 + ON_EDGE):
             found.append(Warned("far-extrapolation", f"{self.factor_C:.3g} times beyond the largest run."))
         if not self.is_inside:
             found.append(Warned("outside-hull", "No run near this N and D."))

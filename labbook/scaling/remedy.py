@@ -32,7 +32,8 @@ def correlation(N: FloatArray, D: FloatArray) -> float:
 def candidates(N: FloatArray, D: FloatArray, cap: float | None = None) -> list[tuple[float, float]]:
     """Runs of the ladder's sizes and one step beside them that do not exist yet, the cheapest first.
 
-    None costs more than `cap` FLOP; without one, than the ladder's most expensive run.
+    None costs more than `cap` FLOP; without one, than the ladder's most expensive run. None is shorter than
+    the ladder's shortest.
     """
     sizes = distinct(N)
     step = float(np.median(sizes[1:] / sizes[:-1])) if sizes.size > 1 else OUTSIDE_STEP
@@ -41,7 +42,8 @@ def candidates(N: FloatArray, D: FloatArray, cap: float | None = None) -> list[t
         (float(size), float(size * ratio))
         for size, ratio in product([sizes[0] / step, *sizes, sizes[-1] * step], TOKENS_PER_PARAM)
     ]
-    new = [run for run in runs if flops(*run) <= 1.001 * most and not _exists(run, N, D)]
+    least = float(D.min())
+    new = [r for r in runs if flops(*r) <= 1.001 * most and r[1] >= 0.999 * least and not _exists(r, N, D)]
     return sorted(new, key=lambda run: (flops(*run), run))
 
 

@@ -304,7 +304,8 @@ def _intervals(fit: CurveFit, handle: Handle) -> tuple[dict[str, Interval], str]
         pair = np.array([middle - width, middle + width])
         low, high = np.exp(np.minimum(pair, 700.0)) if p.is_scale else np.clip(pair, *handle.law.bounds[p.name])
         ends[p.name] = (float(low), float(high))
-    return ends, f"delta-t, {handle.dof:.0f} degrees of freedom after the correlation of neighbours"
+    given = "".join(f", {name} held at its best" for name in fit.grid)
+    return ends, f"delta-t, {handle.dof:.0f} degrees of freedom after the correlation of neighbours{given}"
 
 
 def _warnings(fit: CurveFit, curves: Sequence[LossCurve]) -> tuple[Warned, ...]:
