@@ -23,7 +23,7 @@ from labbook.scaling.compare import compare
 from labbook.scaling.fit import try_fit
 from labbook.scaling.next_run import settling_run
 from labbook.scaling.predict import predict, predict_pool
-from labbook.scaling.regime import INCONCLUSIVE, regimes
+from labbook.scaling.regime import INCONCLUSIVE, regimes, slopes_of
 from labbook.scaling.values import Comparison, Fit, FitStatus, Refusal, Regime
 from labbook.sensitivity import Rows, Sensitivity, sensitivity
 from labbook.summary import LadderView, LeftOut, RungView
@@ -185,13 +185,29 @@ def in_front(view: LadderView, law: str) -> LadderView:
     return replace(
         view,
         comparison=replace(comparison, preferred=law),
-        rungs=tuple(replace(r, residual=residuals.get(r.run_id)) for r in view.rungs),
+        rungs=tuple(
+            replace(r, residual=residuals.get(r.run_id), regime=regime)
+            for r, regime in zip(view.rungs, _with_slopes(view, best), strict=True)
+        ),
         left_out=tuple(_with_residual(x, best) for x in view.left_out) if best else view.left_out,
         warnings=(*stays, *found.warnings),
         influence=found.influence,
         drops=found.drops,
         robust=found.robust,
     )
+
+
+def _with_slopes(view: LadderView, best: Fit | None) -> list[Regime]:
+    """The rungs' regimes with the elasticities of another law; without, where it is none of N and D."""
+    if best is None or len(best.handle.law.resources) < 2:
+        return [replace(r.regime, elasticity_N=None, elasticity_D=None) for r in view.rungs]
+    N, D, _ = columns(view.rungs)
+    return [
+        r.regime
+        if r.regime.elasticity_N is None
+        else replace(r.regime, elasticity_N=float(e_N), elasticity_D=float(e_D))
+        for r, e_N, e_D in zip(view.rungs, *slopes_of(best, N, D), strict=True)
+    ]
 
 
 def _judge(ladder: Ladder, comparison: Comparison, horizons: Sequence[Horizon]) -> dict[str, Regime | Refusal]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from labbook.quantities import format_size
 from labbook.report.cells import finish, wrap
-from labbook.report.figures import DASH, percent, plural, significant
+from labbook.report.figures import DASH, bare, percent, plural, significant
 from labbook.report.method import all_warnings, interval, method_rows
 from labbook.report.paint import paint
 from labbook.report.parts import part_lines
@@ -15,7 +15,7 @@ from labbook.report.ranking import aicc_difference, law_order, preferred_by_aicc
 from labbook.report.table import Column, table
 from labbook.report.verdict import regime_line
 from labbook.report.words import refusal_words
-from labbook.scaling.values import Comparison, Fit, FitStatus
+from labbook.scaling.values import Comparison, Fit, FitStatus, Regime
 from labbook.summary import Alternative, LadderView, RungView
 
 _LAWS = (
@@ -149,12 +149,28 @@ def _verdicts(view: LadderView, width: int, color: bool) -> list[str]:
     lines = ["", paint("What limits each rung", "bold", color)]
     if view.comparison.gate is not None:
         return lines + wrap(f"inconclusive: {refusal_words(view.comparison.gate)}", width, rest="  ")
+    lines += wrap(note, width) if (note := slopes_note(view)) else []
     for rungs in same_verdict(view.rungs):
-        place = f"N {format_size(rungs[0].N)}, D {format_size(rungs[0].D)}"
+        place = f"N {format_size(rungs[0].N)}, D {format_size(rungs[0].D)}{slopes(rungs[0].regime)}"
         lines += wrap(f"{names_of(rungs)} ({place}):", width)
         lines.append(regime_line(rungs[0].regime, None, view.loss_unit, width))
         lines += wrap(rungs[0].regime.settle, width, "  ", "  ") if rungs[0].regime.settle else []
     return lines
+
+
+def slopes_note(view: LadderView) -> str:
+    """What e_N and e_D beside a verdict are; empty where none has them."""
+    if not any(slopes(r.regime) for r in view.rungs):
+        return ""
+    law = view.preferred.law if view.preferred is not None else "the law"
+    return f"e_N = -dlnL/dlnN and e_D = -dlnL/dlnD of {law}; the verdict compares finite gains of all laws."
+
+
+def slopes(regime: Regime) -> str:
+    """`; e_N .051, e_D .12`; nothing where the law in front gives none."""
+    if regime.elasticity_N is None or regime.elasticity_D is None:
+        return ""
+    return f"; e_N {bare(regime.elasticity_N)}, e_D {bare(regime.elasticity_D)}"
 
 
 def names_of(rungs: Sequence[RungView]) -> str:

@@ -19,6 +19,8 @@ from labbook.report.laws import (
     pool_lines,
     refused_lines,
     same_verdict,
+    slopes,
+    slopes_note,
     warning_lines,
 )
 from labbook.report.method import method_rows
@@ -208,7 +210,9 @@ def _laws(comparison: Comparison, view: LadderView) -> list[str]:
 
 def _limits(view: LadderView) -> list[str]:
     groups = same_verdict(view.rungs)
-    return _list([f"{names_of(g)}: {_limit(g[0].regime, view.loss_unit)}" for g in groups])
+    texts = [f"{names_of(g)}: {_limit(g[0].regime, view.loss_unit)}{slopes(g[0].regime)}" for g in groups]
+    note = slopes_note(view)
+    return _list([note, *texts] if note else texts)
 
 
 def _limit(regime: Regime, unit: str) -> str:

@@ -20,7 +20,7 @@ from labbook.scaling.objective import Problems
 from labbook.scaling.points import check_resources, digest, generator
 from labbook.scaling.solve import START_TOLERANCE
 from labbook.scaling.tquantile import t_quantile
-from labbook.scaling.values import Comparison, FitStatus, Gains, Interval, OwnGain, Refusal, Regime
+from labbook.scaling.values import Comparison, Fit, FitStatus, Gains, Interval, OwnGain, Refusal, Regime
 
 DRAWS = 60
 DRAW_ITERATIONS = 60
@@ -283,5 +283,10 @@ def _data_shares(comparison: Comparison, N: FloatArray, D: FloatArray) -> list[f
 def _elasticities(comparison: Comparison, N: FloatArray, D: FloatArray) -> tuple[FloatArray, FloatArray]:
     """-d ln L / d ln N and -d ln L / d ln D of the preferred law."""
     assert comparison.preferred is not None  # some law is admitted, so one of them is preferred
-    handle = handle_of(comparison.fits[comparison.preferred])
+    return slopes_of(comparison.fits[comparison.preferred], N, D)
+
+
+def slopes_of(fit: Fit, N: FloatArray, D: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """-d ln L / d ln N and -d ln L / d ln D of a fitted law of N and D at (N, D), each (m,)."""
+    handle = handle_of(fit)
     return elasticities(handle.law.form, handle.theta, *handle.coordinates(N, D))

@@ -152,6 +152,7 @@ def test_export_writes_markdown_with_its_receipts(on_ladder, tmp_path: Path) -> 
     assert on_ladder("export", "--to", "pdf").code == 64
 
 
+@pytest.mark.slow
 def test_a_copied_notebook_prints_the_same_numbers(labbook, sample_runs: Path, tmp_path: Path) -> None:
     """Everything random is seeded from the data."""
     labbook("ingest", sample_runs)

@@ -16,6 +16,8 @@ from labbook.scaling.laws.kaplan import PUBLISHED
 from labbook.scaling.tquantile import t_quantile, t_tail
 from tests.scaling.ladders import TRUTH, Ladder, chinchilla, cross, fit_together, plant
 
+pytestmark = pytest.mark.slow
+
 CHINCHILLA = law_by_name("chinchilla")
 TARGET = (np.array([7e9]), np.array([7e11]))
 EXPONENT = TRUTH["beta"] / (TRUTH["alpha"] + TRUTH["beta"])

@@ -18,6 +18,8 @@ from labbook.scaling.regime import regimes
 from labbook.scaling.values import Gains
 from tests.scaling.ladders import OlmoLadder, cross, olmo, plant
 
+pytestmark = pytest.mark.slow
+
 FLOOR = {"E": 1.5, "N_c": 1e9, "alpha_N": 0.3, "D_c": 5e10, "alpha_D": 0.25}
 GENERAL = {"L_inf": 1.5, "N_c": 1e9, "alpha_N": 0.3, "D_c": 5e10, "alpha_D": 0.25, "g": 0.5}
 TRUTHS = {"kaplan": PUBLISHED, "kaplan-floor": FLOOR, "chinchilla": BESIROGLU, "general": GENERAL}
